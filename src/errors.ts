@@ -1,0 +1,138 @@
+/**
+ * The one registry of errors: class, stable code, HTTP status and a message that names the remedy.
+ * `docs/errors.md` lists the same rows, and a test holds the two together. Anything thrown that is not
+ * one of these is a defect and reaches a client as 500 `internal_error`, without its message.
+ */
+export abstract class TriptychError extends Error {
+  /** Stable, machine-readable; never changes once published. */
+  abstract readonly code: string;
+  /** HTTP status of the answer. */
+  abstract readonly status: number;
+  /** Members added to the problem document beside `code`, `title`, `status` and `detail`. */
+  readonly extensions: Readonly<Record<string, unknown>> = {};
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A value the caller sent cannot be kept or understood. `violations` names each field and what is wrong. */
+export class InvalidInputError extends TriptychError {
+  readonly code = 'invalid_input';
+  readonly status = 400;
+  override readonly extensions: { readonly violations: readonly Violation[] };
+
+  constructor(violations: readonly Violation[]) {
+    super(violations.map(({ field, message }) => `${field}: ${message}`).join('; '));
+    this.extensions = { violations };
+  }
+}
+/** One field that is not acceptable. `field` is a path such as `messages.0.content`. */
+export interface Violation {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** A tenant-bound call was made with no tenant in scope. There is never a default tenant. */
+export class TenantRequiredError extends TriptychError {
+  readonly code = 'tenant_required';
+  readonly status = 401;
+
+  constructor() {
+    super(
+      'No tenant is in scope. Over HTTP send a credential (in development mode the header X-Tenant-Id); ' +
+        'in code wrap the call in TenantContext.run(tenantId, work).',
+    );
+  }
+}
+
+/** A tenant id, from a credential or from code, that is not of the accepted form. */
+export class InvalidTenantError extends TriptychError {
+  readonly code = 'invalid_tenant';
+  readonly status = 400;
+
+  constructor() {
+    super('A tenant id is 1 to 128 of the characters A-Z a-z 0-9 . _ - and starts with a letter or a digit.');
+  }
+}
+
+/** The object is not there, or belongs to another tenant: the two answers are the same. */
+export class NotFoundError extends TriptychError {
+  readonly code = 'not_found';
+  readonly status = 404;
+
+  constructor(what = 'object') {
+    super(`There is no such ${what}.`);
+  }
+}
+
+/** The thread moved on since the version the caller named. */
+export class VersionConflictError extends TriptychError {
+  readonly code = 'version_conflict';
+  readonly status = 412;
+  override readonly extensions: { readonly currentVersion: number };
+
+  constructor(currentVersion: number) {
+    super(`The thread is at version ${currentVersion}. Read it again and retry with that version.`);
+    this.extensions = { currentVersion };
+  }
+}
+
+/** The model tier named in a request is not configured. */
+export class UnknownTierError extends TriptychError {
+  readonly code = 'unknown_tier';
+  readonly status = 400;
+
+  constructor(tier: string, known: readonly string[]) {
+    super(`There is no model tier ${JSON.stringify(tier.slice(0, 64))}. Known tiers: ${known.join(', ')}.`);
+  }
+}
+
+/** The request cannot fit its budget however much is cut. */
+export class BudgetExceededError extends TriptychError {
+  readonly code = 'budget_exceeded';
+  readonly status = 422;
+  override readonly extensions: { readonly needed: number; readonly available: number };
+
+  constructor(section: string, needed: number, available: number) {
+    super(`${section} needs ${needed} tokens and ${available} are available: ${needed - available} too many.`);
+    this.extensions = { needed, available };
+  }
+}
+
+/** The embedding provider cannot be reached, is too slow, or answers with an error. */
+export class EmbeddingsUnavailableError extends TriptychError {
+  readonly code = 'embeddings_unavailable';
+  readonly status = 503;
+
+  constructor(detail: string, options?: ErrorOptions) {
+    super(`The embedding provider did not answer usefully: ${detail}. Check OPENAI_BASE_URL and the key.`, options);
+  }
+}
+
+/** The embedding provider answered, but with vectors that must not be stored. */
+export class InvalidEmbeddingError extends TriptychError {
+  readonly code = 'invalid_embedding';
+  readonly status = 502;
+
+  constructor(detail: string) {
+    super(`The embedding provider answered with unusable vectors: ${detail}.`);
+  }
+}
+
+/** PostgreSQL cannot be reached or cannot serve now. */
+export class DatabaseUnavailableError extends TriptychError {
+  readonly code = 'database_unavailable';
+  readonly status = 503;
+
+  constructor(detail: string, options?: ErrorOptions) {
+    super(`The database cannot serve the request: ${detail}. Retry later.`, options);
+  }
+}
+
+/** The service must not start as it is set up; the message says what to do. */
+export class StartupError extends TriptychError {
+  readonly code = 'startup_refused';
+  readonly status = 500;
+}
