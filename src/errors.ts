@@ -79,6 +79,16 @@ export class VersionConflictError extends TriptychError {
   }
 }
 
+/** A message of the thread has this id already. */
+export class MessageIdTakenError extends TriptychError {
+  readonly code = 'message_id_taken';
+  readonly status = 409;
+
+  constructor(id: string) {
+    super(`The thread has a message with the id ${JSON.stringify(id)} already. Leave the id out, or choose another.`);
+  }
+}
+
 /** The model tier named in a request is not configured. */
 export class UnknownTierError extends TriptychError {
   readonly code = 'unknown_tier';
@@ -128,6 +138,16 @@ export class DatabaseUnavailableError extends TriptychError {
 
   constructor(detail: string, options?: ErrorOptions) {
     super(`The database cannot serve the request: ${detail}. Retry later.`, options);
+  }
+}
+
+/** A unit of work was rolled back although its caller resolved: part of it had failed. Nothing was kept. */
+export class RolledBackError extends TriptychError {
+  readonly code = 'rolled_back';
+  readonly status = 500;
+
+  constructor() {
+    super('Part of this unit of work failed, so all of it was rolled back.');
   }
 }
 

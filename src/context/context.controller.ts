@@ -1,0 +1,40 @@
+import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
+import { ApiExtraModels, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import { ApiProblem, TenantApi } from '../http/api.decorator.js';
+import { resolveBudget, TOKEN_BUDGET, type TokenBudget } from '../working-context/token-budget.js';
+import type { WorkingContext } from '../working-context/working-context.js';
+import { ContextManager } from './context-manager.js';
+import { CompileContextRequest } from './context.request.js';
+import { BudgetsView, WorkingContextView } from './context.view.js';
+
+@TenantApi('context')
+@ApiExtraModels(WorkingContextView)
+@Controller('v1/context')
+export class ContextController {
+  constructor(
+    private readonly context: ContextManager,
+    @Inject(TOKEN_BUDGET) private readonly budget: TokenBudget,
+  ) {}
+
+  @Post('compile')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'What the model is to see now, within the budget of its tier' })
+  @ApiOkResponse({ type: WorkingContextView })
+  @ApiProblem(422, 'The request cannot fit the budget, however much is cut.')
+  compile(@Body() { format: _, ...request }: CompileContextRequest): Promise<WorkingContext> {
+    return this.context.compileWorkingContext(request);
+  }
+
+  @Get('budgets')
+  @ApiOperation({ summary: 'The tiers and shares in force' })
+  @ApiOkResponse({ type: BudgetsView })
+  budgets(): BudgetsView {
+    const { tiers, shares, spillOver, defaultTier } = this.budget;
+    return {
+      defaultTier,
+      spillOver,
+      shares,
+      tiers: Object.keys(tiers).map((tier) => resolveBudget(this.budget, tier)),
+    };
+  }
+}

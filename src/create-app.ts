@@ -1,0 +1,44 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Registry } from 'prom-client';
+import { v7 as uuidv7 } from 'uuid';
+import packageJson from '../package.json' with { type: 'json' };
+import { AppModule } from './app.module.js';
+import type { TriptychOptions } from './config/options.js';
+import { measureRequests } from './http/metrics.js';
+import { serveOpenApi } from './http/openapi.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { createLogger } from './logger.js';
+
+/** Longest path parameter in UTF-16 units, percent-encoding included; ids are checked by their tier. */
+const MAX_PARAMETER = 4_096;
+
+/**
+ * The standalone service, ready to listen.
+ * @param seed archive of an embedded data folder to begin with
+ */
+export async function createApp(
+  options: TriptychOptions,
+  { seed }: { seed?: Blob } = {},
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: options.http.bodyLimit,
+    routerOptions: { maxParamLength: MAX_PARAMETER },
+    genReqId: () => uuidv7(),
+    forceCloseConnections: 'idle',
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(options, seed), adapter, {
+    logger: createLogger(options.log),
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new ProblemFilter());
+  app.enableShutdownHooks();
+  const server = app.getHttpAdapter().getInstance();
+  server.addHook('onSend', (request, reply, _payload, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  measureRequests(server, app.get(Registry));
+  serveOpenApi(app, packageJson.version);
+  return app;
+}

@@ -1,0 +1,53 @@
+import pg from 'pg';
+import type { DataSourceOptions } from 'typeorm';
+import type { TriptychOptions } from '../config/options.js';
+import { ConnectionPool, type TenantOfCaller } from './connection-pool.js';
+import type { EmbeddedEngine } from './embedded-engine.js';
+import { migrations } from './migrations.js';
+import { PGliteClient } from './pglite-client.js';
+
+type Entities = NonNullable<DataSourceOptions['entities']>;
+type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
+
+export interface DataSourceSetup {
+  options: TriptychOptions;
+  entities: Entities;
+  /** Absent: the external database of `DATABASE_URL`. */
+  embedded?: EmbeddedEngine | undefined;
+  /** Absent: no connection carries a tenant, as when migrating. */
+  tenantOfCaller?: TenantOfCaller;
+  /** Connections to an external database, instead of the setting. */
+  connections?: number;
+}
+
+/** The one set of TypeORM options, for the service, for migrations and for the CLI, on either engine. */
+export function dataSourceOptions({
+  options,
+  entities,
+  embedded,
+  tenantOfCaller,
+  connections = options.database.poolSize,
+}: DataSourceSetup): PostgresOptions {
+  const connection = embedded
+    ? { Client: PGliteClient, pglite: embedded.pglite, min: 1, idleTimeoutMillis: 0 }
+    : { connectionString: options.database.url, keepAlive: true };
+  return {
+    type: 'postgres',
+    schema: 'shared',
+    entities,
+    migrations,
+    migrationsTransactionMode: 'each',
+    synchronize: false,
+    installExtensions: false,
+    uuidExtension: 'pgcrypto',
+    applicationName: 'triptych',
+    poolSize: embedded ? 1 : connections,
+    driver: { ...pg, Pool: ConnectionPool },
+    extra: {
+      ...connection,
+      connectionTimeoutMillis: 10_000,
+      tenantOfCaller,
+      embeddingDimensions: options.embeddings.dimensions,
+    },
+  };
+}

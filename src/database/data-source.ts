@@ -1,0 +1,16 @@
+import 'reflect-metadata';
+import { loadOptions } from '../config/load-options.js';
+import { EmbeddedEngine } from './embedded-engine.js';
+import { MigrationDataSource } from './migration-data-source.js';
+
+const options = loadOptions();
+const embedded = options.database.url ? undefined : await EmbeddedEngine.open(options.database.dataDir);
+// The CLI ends with process.exit, which waits for nobody; the lock must not stay behind.
+process.once('exit', () => embedded?.abandon());
+
+/** What the TypeORM CLI works on: `DATABASE_URL`, or the embedded engine in `DATA_DIR`. */
+export default new MigrationDataSource({
+  options,
+  embedded,
+  entities: [`${import.meta.dirname}/../*/*.entity.js`],
+});

@@ -1,0 +1,115 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { QueryResultRow } from 'pg';
+import type { TriptychOptions } from '../config/options.js';
+import { StartupError } from '../errors.js';
+import { ConnectionPool, type TenantOfCaller } from './connection-pool.js';
+import { dataSourceOptions, type DataSourceSetup } from './data-source-options.js';
+import { EmbeddedEngine } from './embedded-engine.js';
+import { MigrationDataSource } from './migration-data-source.js';
+import { checkSchema, checkServer } from './preflight.js';
+
+export interface DatabaseSetup {
+  options: TriptychOptions;
+  entities: DataSourceSetup['entities'];
+  tenantOfCaller: TenantOfCaller;
+  /** Archive of an embedded data folder to begin with. */
+  seed?: Blob | undefined;
+}
+
+/** The one database of the process, whichever engine it is, migrated and checked. */
+export class Database implements OnApplicationShutdown {
+  /** The one pool, for repositories, LangGraph's saver and our own statements alike. */
+  readonly pool: ConnectionPool;
+
+  private constructor(
+    readonly engine: 'embedded' | 'postgres',
+    readonly dataSource: DataSource,
+    private readonly embedded: EmbeddedEngine | undefined,
+    private readonly dimensions: number,
+  ) {
+    this.pool = poolOf(dataSource);
+  }
+
+  /**
+   * Opens the database named by the settings, migrates it where that is asked for, and checks it.
+   * @throws StartupError when it must not be used as it is; nothing stays open then
+   */
+  static async open({ options, entities, tenantOfCaller, seed }: DatabaseSetup): Promise<Database> {
+    const { url, dataDir, migrateOnStart } = options.database;
+    const embedded = url ? undefined : await EmbeddedEngine.open(dataDir, seed);
+    try {
+      if (embedded || migrateOnStart) await migrate({ options, entities, embedded });
+      const dataSource = new DataSource(dataSourceOptions({ options, entities, embedded, tenantOfCaller }));
+      await connect(dataSource);
+      try {
+        await checkServer(dataSource);
+        await checkSchema(dataSource, options.embeddings.dimensions);
+        return new Database(embedded ? 'embedded' : 'postgres', dataSource, embedded, options.embeddings.dimensions);
+      } catch (error) {
+        await dataSource.destroy();
+        throw error;
+      }
+    } catch (error) {
+      await embedded?.close();
+      throw error;
+    }
+  }
+
+  /** Runs one statement; inside a unit of work, in its transaction. */
+  async query<Row extends QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.pool.query<Row>(sql, parameters);
+    return rows;
+  }
+
+  /** See {@link ConnectionPool.unitOfWork}. */
+  unitOfWork<T>(work: () => Promise<T>): Promise<T> {
+    return this.pool.unitOfWork(work);
+  }
+
+  /** @throws StartupError when the schema no longer is what this build needs */
+  checkSchema(): Promise<void> {
+    return checkSchema(this.dataSource, this.dimensions);
+  }
+
+  async close(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+    await this.embedded?.close();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
+  }
+}
+
+async function migrate(setup: DataSourceSetup): Promise<void> {
+  const dataSource = new MigrationDataSource(setup);
+  await connect(dataSource);
+  try {
+    await checkServer(dataSource);
+    await dataSource.runMigrations();
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    throw new StartupError(`The database could not be migrated: ${(error as Error).message}`, { cause: error });
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+async function connect(dataSource: DataSource): Promise<void> {
+  try {
+    await dataSource.initialize();
+  } catch (error) {
+    throw new StartupError(
+      `The database cannot be opened: ${(error as Error).message}. Check DATABASE_URL and that PostgreSQL is running.`,
+      { cause: error },
+    );
+  }
+}
+
+/** TypeORM keeps its pool in an untyped member; it is ours, since we gave it the class. */
+function poolOf(dataSource: DataSource): ConnectionPool {
+  const { master } = dataSource.driver as unknown as { master: unknown };
+  if (!(master instanceof ConnectionPool)) throw new Error('TypeORM did not use our connection pool.');
+  return master;
+}

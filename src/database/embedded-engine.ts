@@ -1,0 +1,48 @@
+import type { PGlite } from '@electric-sql/pglite';
+import { FolderLock } from './folder-lock.js';
+
+/** `memory://` keeps nothing and needs no lock. */
+const IN_MEMORY = 'memory://';
+
+/** A PostgreSQL that runs inside this process, with pgvector, on a folder that is held by a lock. */
+export class EmbeddedEngine {
+  readonly pglite: PGlite;
+  readonly #lock: FolderLock | undefined;
+
+  private constructor(pglite: PGlite, lock: FolderLock | undefined) {
+    this.pglite = pglite;
+    this.#lock = lock;
+  }
+
+  /**
+   * @param seed archive of a data folder to begin with, used only when there is no data yet
+   * @throws StartupError when another process holds the folder
+   */
+  static async open(dataDir: string, seed?: Blob): Promise<EmbeddedEngine> {
+    const lock = dataDir === IN_MEMORY ? undefined : await FolderLock.acquire(dataDir);
+    try {
+      // Loaded on demand: a service on an external database never pays for the WebAssembly build.
+      const { PGlite } = await import('@electric-sql/pglite');
+      const { vector } = await import('@electric-sql/pglite-pgvector');
+      const pglite = await PGlite.create({
+        dataDir: lock ? `${dataDir}/pgdata` : IN_MEMORY,
+        extensions: { vector },
+        ...(seed && { loadDataDir: seed }),
+      });
+      return new EmbeddedEngine(pglite, lock);
+    } catch (error) {
+      lock?.release();
+      throw error;
+    }
+  }
+
+  /** Gives the folder back without waiting; for a process that is ending. Committed data is on disk. */
+  abandon(): void {
+    this.#lock?.release();
+  }
+
+  async close(): Promise<void> {
+    await this.pglite.close();
+    this.#lock?.release();
+  }
+}

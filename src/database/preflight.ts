@@ -1,0 +1,64 @@
+import type { DataSource } from 'typeorm';
+import { StartupError } from '../errors.js';
+import { migrations } from './migrations.js';
+
+const MINIMUM_POSTGRES = 15;
+const MINIMUM_PGVECTOR = [0, 8] as const;
+const MIGRATE = 'Run `npm run migration:run` with the same DATABASE_URL, or set MIGRATE_ON_START=true.';
+
+/** @throws StartupError when the server is too old */
+export async function checkServer(dataSource: DataSource): Promise<void> {
+  const [{ version }] = (await dataSource.query(
+    `SELECT current_setting('server_version_num')::int / 10000 AS version`,
+  )) as [{ version: number }];
+  if (version < MINIMUM_POSTGRES)
+    throw new StartupError(`PostgreSQL ${version} is too old: Triptych needs ${MINIMUM_POSTGRES} or later.`);
+}
+
+/**
+ * Compares a migrated database with this build: extension, migrations, LangGraph's tables, dimension.
+ * @throws StartupError with the remedy in its message
+ */
+export async function checkSchema(dataSource: DataSource, dimensions: number): Promise<void> {
+  await checkExtension(dataSource);
+  await checkMigrations(dataSource);
+  const [{ stored }] = (await dataSource.query(
+    `SELECT atttypmod AS stored FROM pg_attribute
+      WHERE attrelid = 'shared.memory_embeddings'::regclass AND attname = 'embedding'`,
+  )) as [{ stored: number }];
+  if (stored !== dimensions)
+    throw new StartupError(
+      `The database holds embeddings of ${stored} dimensions and EMBEDDING_DIMENSIONS is ${dimensions}. ` +
+        `Set EMBEDDING_DIMENSIONS=${stored}, or use an empty database for ${dimensions}.`,
+    );
+}
+
+async function checkExtension(dataSource: DataSource): Promise<void> {
+  const [installed] = (await dataSource.query(
+    `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`,
+  )) as [{ version: string }?];
+  if (!installed)
+    throw new StartupError(
+      'The extension pgvector is not in this database. As a superuser run `CREATE EXTENSION vector`, then ' +
+        `migrate. ${MIGRATE}`,
+    );
+  const [major = 0, minor = 0] = installed.version.split('.').map(Number);
+  if (major < MINIMUM_PGVECTOR[0] || (major === MINIMUM_PGVECTOR[0] && minor < MINIMUM_PGVECTOR[1]))
+    throw new StartupError(
+      `pgvector ${installed.version} is too old: Triptych needs ${MINIMUM_PGVECTOR.join('.')} or later. Install it, ` +
+        'then run `ALTER EXTENSION vector UPDATE` as a superuser.',
+    );
+}
+
+/** A database that is ahead is served: during a rolling upgrade the previous version keeps running. */
+async function checkMigrations(dataSource: DataSource): Promise<void> {
+  const [{ migrated }] = (await dataSource.query(
+    `SELECT to_regclass('shared.migrations') IS NOT NULL AS migrated`,
+  )) as [{ migrated: boolean }];
+  if (!migrated) throw new StartupError(`The database has no Triptych schema yet. ${MIGRATE}`);
+  const rows = (await dataSource.query('SELECT name FROM shared.migrations')) as { name: string }[];
+  const done = new Set(rows.map(({ name }) => name));
+  const pending = migrations.map(({ name }) => name).filter((name) => !done.has(name));
+  if (pending.length > 0)
+    throw new StartupError(`The schema is behind by ${pending.length} migration(s): ${pending.join(', ')}. ${MIGRATE}`);
+}

@@ -1,0 +1,27 @@
+import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { problemOf } from './problem.js';
+
+/** Seconds after which a client may try again when a part of the service is away. */
+const RETRY_AFTER = '5';
+
+/** Answers every error of every route as `application/problem+json`. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  readonly #logger = new Logger('Http');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const problem = problemOf(error);
+    if (problem.status >= 500) {
+      const cause = error instanceof Error ? error : new Error(String(error));
+      // Parameters of a failed statement hold content, so only the stack is kept.
+      this.#logger.error({ event: 'request_failed', requestId: request.id, code: problem.code, stack: cause.stack });
+    }
+    if (reply.sent) return;
+    if (problem.status === 503) void reply.header('retry-after', RETRY_AFTER);
+    void reply.status(problem.status).header('content-type', 'application/problem+json; charset=utf-8').send(problem);
+  }
+}

@@ -1,0 +1,57 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import { STATUS_CODES } from 'node:http';
+import { isDatabaseUnavailable } from '../database/unavailable.js';
+import { DatabaseUnavailableError, TriptychError } from '../errors.js';
+
+/** A problem document (RFC 9457). `code` is stable; `detail` is for people. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  [extension: string]: unknown;
+}
+
+/** Statuses that the HTTP layer itself answers, by its own stable codes. */
+const CODES: Readonly<Record<number, string>> = {
+  400: 'malformed_request',
+  404: 'route_not_found',
+  405: 'method_not_allowed',
+  408: 'request_timeout',
+  413: 'body_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  431: 'headers_too_large',
+};
+export const HTTP_PROBLEM_CODES: readonly (readonly [number, string])[] = Object.entries(CODES).map(
+  ([status, code]) => [Number(status), code],
+);
+
+/** Turns whatever was thrown into a problem; what nobody expected says nothing about itself. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof TriptychError)
+    return problem(error.status, error.code, error.message, error.extensions);
+  if (isDatabaseUnavailable(error))
+    return problemOf(new DatabaseUnavailableError('it is not reachable or not ready'));
+  const status = statusOf(error);
+  if (status !== undefined && status >= 400 && status < 500)
+    return problem(status, CODES[status] ?? 'request_refused', (error as Error).message);
+  return problem(
+    HttpStatus.INTERNAL_SERVER_ERROR,
+    'internal_error',
+    'Something went wrong in the service; its log has the cause under the same request id.',
+  );
+}
+
+/** Nest's exceptions carry their status in a method, Fastify's errors in a member. */
+function statusOf(error: unknown): number | undefined {
+  if (error instanceof HttpException) return error.getStatus();
+  const { statusCode } = (error ?? {}) as { statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : undefined;
+}
+
+function problem(status: number, code: string, detail: string, extensions: object = {}): Problem {
+  const title = STATUS_CODES[status] ?? 'Error';
+  return { type: `urn:triptych:problem:${code}`, title, status, code, detail, ...extensions };
+}

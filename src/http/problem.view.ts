@@ -1,0 +1,30 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+
+export class ViolationView {
+  @ApiProperty({ example: 'messages.0.content' })
+  field: string;
+
+  @ApiProperty({ example: 'must be text or a list of parts' })
+  message: string;
+}
+
+/** A problem document (RFC 9457). */
+export class ProblemView {
+  @ApiProperty({ example: 'urn:triptych:problem:not_found' })
+  type: string;
+
+  @ApiProperty({ example: 'Not Found' })
+  title: string;
+
+  @ApiProperty({ example: 404 })
+  status: number;
+
+  @ApiProperty({ description: 'Stable and machine-readable.', example: 'not_found' })
+  code: string;
+
+  @ApiProperty({ description: 'For people; names the remedy.', example: 'There is no such memory.' })
+  detail: string;
+
+  @ApiPropertyOptional({ type: [ViolationView], description: 'Each field that is not acceptable.' })
+  violations?: ViolationView[];
+}

@@ -1,0 +1,78 @@
+import { requireStorable, requireText } from '../database/storable.js';
+import { InvalidInputError } from '../errors.js';
+import type { MemorySource } from './memory-entry.entity.js';
+
+export const MAX_CONTENT = 100_000;
+export const MAX_AGENT_ID = 256;
+export const MAX_BATCH = 1_000;
+/** As JSON text, in UTF-16 units. */
+export const MAX_METADATA = 65_536;
+const MAX_LABEL = 1_024;
+
+/** What a caller stores. */
+export interface NewMemory {
+  agentId: string;
+  content: string;
+  metadata?: Record<string, unknown>;
+  source?: MemorySource | null;
+}
+
+/** What a caller may change; what is left out stays. */
+export type MemoryChange = Partial<Pick<NewMemory, 'content' | 'metadata' | 'source'>>;
+
+/** @throws InvalidInputError that names the field */
+export function validateNewMemory(memory: NewMemory, at = ''): void {
+  requireText(memory.agentId, `${at}agentId`, MAX_AGENT_ID);
+  validateContent(memory.content, `${at}content`);
+  validateDetails(memory, at);
+}
+
+/** @throws InvalidInputError that names the field */
+export function validateChange(change: MemoryChange): void {
+  if (change.content !== undefined) validateContent(change.content, 'content');
+  validateDetails(change, '');
+}
+
+/** A search needs words, or something else that can be seen. */
+export function validateContent(content: unknown, field: string): void {
+  requireText(content, field, MAX_CONTENT);
+  if (content.trim() === '') throw new InvalidInputError([{ field, message: 'must not be blank' }]);
+}
+
+function validateDetails({ metadata, source }: MemoryChange, at: string): void {
+  if (metadata !== undefined) {
+    requireObject(metadata, `${at}metadata`);
+    requireStorable(metadata, `${at}metadata`);
+    if (JSON.stringify(metadata).length > MAX_METADATA)
+      throw new InvalidInputError([
+        { field: `${at}metadata`, message: `must have at most ${MAX_METADATA} characters as JSON` },
+      ]);
+  }
+  if (source !== undefined && source !== null) validateSource(source, `${at}source`);
+}
+
+function validateSource(source: MemorySource, at: string): void {
+  requireObject(source, at);
+  for (const [key, value] of Object.entries(source)) {
+    const field = `${at}.${key}`;
+    if (value === undefined) continue;
+    if (key === 'seq') {
+      if (!Number.isSafeInteger(value) || (value as number) < 0)
+        throw new InvalidInputError([{ field, message: 'must be a whole number from 0' }]);
+    } else if (key === 'threadId' || key === 'speaker' || key === 'role') requireText(value, field, MAX_LABEL);
+    else if (key === 'occurredAt') requireMoment(value, field);
+    else throw new InvalidInputError([{ field, message: 'is not a field of source' }]);
+  }
+}
+
+const ISO_8601 = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
+function requireMoment(value: unknown, field: string): void {
+  if (typeof value !== 'string' || !ISO_8601.test(value) || Number.isNaN(Date.parse(value)))
+    throw new InvalidInputError([{ field, message: 'must be a date or time in ISO 8601' }]);
+}
+
+function requireObject(value: unknown, field: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new InvalidInputError([{ field, message: 'must be an object' }]);
+}

@@ -1,0 +1,73 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import { ApiProblem, TenantApi } from '../http/api.decorator.js';
+import { LongTermMemory } from './long-term-memory.js';
+import type { MemoryEntry, ScoredMemory } from './memory-entry.entity.js';
+import {
+  ChangeMemoryRequest,
+  ListMemoriesQuery,
+  SearchMemoriesRequest,
+  StoreMemoriesRequest,
+  StoreMemoryRequest,
+} from './memory.request.js';
+import { MemoryBatchView, MemoryEntryView, MemoryPageView, SearchResultView } from './memory.view.js';
+
+@TenantApi('memories')
+@Controller('v1/memories')
+export class MemoryController {
+  constructor(private readonly memory: LongTermMemory) {}
+
+  @Post()
+  @ApiOperation({ summary: 'Store one memory' })
+  @ApiCreatedResponse({ type: MemoryEntryView })
+  store(@Body() body: StoreMemoryRequest): Promise<MemoryEntry> {
+    return this.memory.store(body);
+  }
+
+  @Post('batch')
+  @ApiOperation({ summary: 'Store many memories, all or none' })
+  @ApiCreatedResponse({ type: MemoryBatchView })
+  async storeMany(@Body() { memories }: StoreMemoriesRequest): Promise<{ memories: MemoryEntry[] }> {
+    return { memories: await this.memory.storeMany(memories) };
+  }
+
+  @Post('search')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'The memories nearest in meaning to a query' })
+  @ApiOkResponse({ type: SearchResultView })
+  async search(@Body() { query, ...options }: SearchMemoriesRequest): Promise<{ results: ScoredMemory[]; degraded: [] }> {
+    return { results: await this.memory.search(query, options), degraded: [] };
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'Memories, newest first' })
+  @ApiOkResponse({ type: MemoryPageView })
+  list(@Query() query: ListMemoriesQuery): Promise<{ memories: MemoryEntry[]; nextCursor: string | null }> {
+    return this.memory.list(query);
+  }
+
+  @Get(':memoryId')
+  @ApiOperation({ summary: 'One memory' })
+  @ApiOkResponse({ type: MemoryEntryView })
+  @ApiProblem(404, 'There is no such memory.')
+  get(@Param('memoryId') memoryId: string): Promise<MemoryEntry> {
+    return this.memory.get(memoryId);
+  }
+
+  @Patch(':memoryId')
+  @ApiOperation({ summary: 'Change parts of a memory; what is left out stays' })
+  @ApiOkResponse({ type: MemoryEntryView })
+  @ApiProblem(404, 'There is no such memory.')
+  change(@Param('memoryId') memoryId: string, @Body() change: ChangeMemoryRequest): Promise<MemoryEntry> {
+    return this.memory.update(memoryId, change);
+  }
+
+  @Delete(':memoryId')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Delete a memory' })
+  @ApiNoContentResponse()
+  @ApiProblem(404, 'There is no such memory.')
+  delete(@Param('memoryId') memoryId: string): Promise<void> {
+    return this.memory.delete(memoryId);
+  }
+}

@@ -1,0 +1,33 @@
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique, UpdateDateColumn } from 'typeorm';
+
+/** One life of a thread: a row of `shared.sessions`. Clearing the thread ends it. */
+@Entity({ schema: 'shared', name: 'sessions' })
+@Unique('sessions_session_id_key', ['tenantId', 'sessionId'])
+@Index('sessions_last_changed', ['tenantId', 'updatedAt', 'threadId'])
+export class Session {
+  @PrimaryColumn({ name: 'tenant_id', type: 'text', primaryKeyConstraintName: 'sessions_pkey' })
+  tenantId: string;
+
+  @PrimaryColumn({ name: 'thread_id', type: 'text', primaryKeyConstraintName: 'sessions_pkey' })
+  threadId: string;
+
+  @Column({ name: 'session_id', type: 'uuid' })
+  sessionId: string;
+
+  /** Grows by one with each change of the messages; the ETag of the thread. */
+  @Column({ type: 'integer', default: 0 })
+  version: number;
+
+  @Column({ name: 'message_count', type: 'integer', default: 0 })
+  messageCount: number;
+
+  /** The highest `seq` given so far. */
+  @Column({ name: 'last_seq', type: 'integer', default: 0 })
+  lastSeq: number;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz', precision: 3 })
+  createdAt: Date;
+
+  @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz', precision: 3 })
+  updatedAt: Date;
+}

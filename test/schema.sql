@@ -1,0 +1,84 @@
+CREATE TABLE checkpoints.checkpoint_blobs
+  thread_id text NOT NULL
+  checkpoint_ns text NOT NULL DEFAULT ''::text
+  channel text NOT NULL
+  version text NOT NULL
+  type text NOT NULL
+  blob bytea
+  CONSTRAINT checkpoint_blobs_pkey PRIMARY KEY (thread_id, checkpoint_ns, channel, version)
+CREATE TABLE checkpoints.checkpoint_migrations
+  v integer NOT NULL
+  CONSTRAINT checkpoint_migrations_pkey PRIMARY KEY (v)
+CREATE TABLE checkpoints.checkpoint_writes
+  thread_id text NOT NULL
+  checkpoint_ns text NOT NULL DEFAULT ''::text
+  checkpoint_id text NOT NULL
+  task_id text NOT NULL
+  idx integer NOT NULL
+  channel text NOT NULL
+  type text
+  blob bytea NOT NULL
+  CONSTRAINT checkpoint_writes_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+CREATE TABLE checkpoints.checkpoints
+  thread_id text NOT NULL
+  checkpoint_ns text NOT NULL DEFAULT ''::text
+  checkpoint_id text NOT NULL
+  parent_checkpoint_id text
+  type text
+  checkpoint jsonb NOT NULL
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb
+  CONSTRAINT checkpoints_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id)
+CREATE TABLE shared.agent_memories
+  tenant_id text NOT NULL
+  memory_id uuid NOT NULL
+  agent_id text NOT NULL
+  content text NOT NULL
+  metadata jsonb NOT NULL DEFAULT '{}'::jsonb
+  source jsonb
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  updated_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  CONSTRAINT agent_memories_pkey PRIMARY KEY (tenant_id, memory_id)
+  CREATE INDEX agent_memories_newest ON shared.agent_memories USING btree (tenant_id, created_at, memory_id)
+  CREATE INDEX agent_memories_newest_of_agent ON shared.agent_memories USING btree (tenant_id, agent_id, created_at, memory_id)
+CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_vacuum_insert_scale_factor=0.01)
+  tenant_id text NOT NULL
+  memory_id uuid NOT NULL
+  agent_id text NOT NULL
+  model text NOT NULL
+  embedding halfvec(1536) NOT NULL STORAGE p
+  CONSTRAINT memory_embeddings_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id) ON DELETE CASCADE
+  CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, memory_id)
+CREATE TABLE shared.migrations
+  id integer NOT NULL DEFAULT nextval('shared.migrations_id_seq'::regclass)
+  timestamp bigint NOT NULL
+  name character varying NOT NULL
+  CONSTRAINT PK_8c82d7f526340ab734260ea46be PRIMARY KEY (id)
+CREATE TABLE shared.session_messages
+  tenant_id text NOT NULL
+  session_id uuid NOT NULL
+  seq integer NOT NULL
+  revision integer NOT NULL DEFAULT 0
+  message_id text NOT NULL
+  format text NOT NULL
+  body json NOT NULL
+  digest bytea NOT NULL
+  tokens integer NOT NULL
+  live boolean NOT NULL DEFAULT true
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  CONSTRAINT session_messages_format_check CHECK ((format = ANY (ARRAY['openai'::text, 'langchain'::text])))
+  CONSTRAINT session_messages_pkey PRIMARY KEY (tenant_id, session_id, seq, revision)
+  CONSTRAINT session_messages_session_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES shared.sessions(tenant_id, session_id) ON DELETE CASCADE
+  CREATE INDEX session_messages_live ON shared.session_messages USING btree (tenant_id, session_id, seq) WHERE live
+  CREATE INDEX session_messages_message_id ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE live
+CREATE TABLE shared.sessions
+  tenant_id text NOT NULL
+  thread_id text NOT NULL
+  session_id uuid NOT NULL
+  version integer NOT NULL DEFAULT 0
+  message_count integer NOT NULL DEFAULT 0
+  last_seq integer NOT NULL DEFAULT 0
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  updated_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, thread_id)
+  CONSTRAINT sessions_session_id_key UNIQUE (tenant_id, session_id)
+  CREATE INDEX sessions_last_changed ON shared.sessions USING btree (tenant_id, updated_at, thread_id)
