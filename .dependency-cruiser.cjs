@@ -38,7 +38,12 @@ const arrows = Object.entries(rooms).map(([room, allowed]) => ({
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'errors-know-nobody', severity: 'error', from: { path: '^src/errors\\.ts$' }, to: { path: '^src/' } },
+    {
+      name: 'errors-know-nobody',
+      severity: 'error',
+      from: { path: '^src/errors\\.ts$' },
+      to: { path: '^src/' },
+    },
     {
       name: 'http-for-controllers-only',
       severity: 'error',
@@ -63,6 +68,9 @@ module.exports = {
     exclude: { path: '\\.spec\\.ts$' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

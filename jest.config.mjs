@@ -11,7 +11,9 @@ const swc = (parser) => [
       parser,
       target: 'es2022',
       keepClassNames: true,
-      ...(parser.syntax === 'typescript' && { transform: { legacyDecorator: true, decoratorMetadata: true } }),
+      ...(parser.syntax === 'typescript' && {
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+      }),
     },
     module: { type: 'commonjs', ignoreDynamic: false },
   },

@@ -53,8 +53,9 @@ export class Memories1795132800000 implements MigrationInterface {
 }
 
 /** `EMBEDDING_DIMENSIONS`, which the data source hands over; a column's type takes no parameter. */
-function dimensionsOf({ connection }: QueryRunner): number {
-  const { embeddingDimensions } = connection.options.extra as { embeddingDimensions: unknown };
-  if (!Number.isInteger(embeddingDimensions)) throw new Error('The data source names no embeddingDimensions.');
+function dimensionsOf({ dataSource }: QueryRunner): number {
+  const { embeddingDimensions } = dataSource.options.extra as { embeddingDimensions: unknown };
+  if (!Number.isInteger(embeddingDimensions))
+    throw new Error('The data source names no embeddingDimensions.');
   return embeddingDimensions as number;
 }

@@ -19,8 +19,17 @@ export class AppModule {
   static forRoot(options: TriptychOptions, seed?: Blob): DynamicModule {
     return {
       module: AppModule,
-      imports: [ContextModule.forRootAsync({ useFactory: () => options, seed }), TerminusModule.forRoot({ logger: false })],
-      controllers: [SessionController, MemoryController, ContextController, HealthController, MetricsController],
+      imports: [
+        ContextModule.forRootAsync({ useFactory: () => options, seed }),
+        TerminusModule.forRoot({ logger: false }),
+      ],
+      controllers: [
+        SessionController,
+        MemoryController,
+        ContextController,
+        HealthController,
+        MetricsController,
+      ],
       providers: [
         { provide: Registry, useFactory: createRegistry },
         { provide: HealthProbes, inject: [Database, Embedder], useFactory: probes },

@@ -85,7 +85,9 @@ export class MessageIdTakenError extends TriptychError {
   readonly status = 409;
 
   constructor(id: string) {
-    super(`The thread has a message with the id ${JSON.stringify(id)} already. Leave the id out, or choose another.`);
+    super(
+      `The thread has a message with the id ${JSON.stringify(id)} already. Leave the id out, or choose another.`,
+    );
   }
 }
 
@@ -106,7 +108,9 @@ export class BudgetExceededError extends TriptychError {
   override readonly extensions: { readonly needed: number; readonly available: number };
 
   constructor(section: string, needed: number, available: number) {
-    super(`${section} needs ${needed} tokens and ${available} are available: ${needed - available} too many.`);
+    super(
+      `${section} needs ${needed} tokens and ${available} are available: ${needed - available} too many.`,
+    );
     this.extensions = { needed, available };
   }
 }
@@ -117,7 +121,10 @@ export class EmbeddingsUnavailableError extends TriptychError {
   readonly status = 503;
 
   constructor(detail: string, options?: ErrorOptions) {
-    super(`The embedding provider did not answer usefully: ${detail}. Check OPENAI_BASE_URL and the key.`, options);
+    super(
+      `The embedding provider did not answer usefully: ${detail.replace(/\.$/, '')}.`,
+      options,
+    );
   }
 }
 

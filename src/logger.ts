@@ -48,7 +48,10 @@ class JsonLogger implements LoggerService {
   #write(level: (typeof PINO_LEVELS)[number], message: unknown, context: unknown[]): void {
     const name = context.at(-1);
     const stack = context.length > 1 ? context[0] : undefined;
-    const members = { ...(typeof name === 'string' && { context: name }), ...(typeof stack === 'string' && { stack }) };
+    const members = {
+      ...(typeof name === 'string' && { context: name }),
+      ...(typeof stack === 'string' && { stack }),
+    };
     if (message instanceof Error) this.#pino[level]({ ...members, stack: message.stack }, message.message);
     else if (typeof message === 'object' && message !== null) this.#pino[level]({ ...members, ...message });
     else this.#pino[level](members, String(message));

@@ -13,7 +13,9 @@ try {
   const options = loadOptions();
   const app = await createApp(options);
   await app.listen(options.http.port, options.http.host);
-  console.error(`Triptych listens on ${await app.getUrl()}; its API is described at ${await app.getUrl()}/docs`);
+  console.error(
+    `Triptych listens on ${await app.getUrl()}; its API is described at ${await app.getUrl()}/docs`,
+  );
 } catch (error) {
   refuse(error);
 }

@@ -1,3 +1,4 @@
+// Over 200 lines: one contract for every driver, then the faults of a provider, each a row of a table.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { createEmbedder } from '../src/embeddings/create-embedder.js';
@@ -72,10 +73,12 @@ describe.each(drivers)('every embedder: %s', (_name, create) => {
     ['Cyrillic', 'кошка спит на диване', 'кошки спят', 'поезд опоздал'],
     ['Arabic', 'القطة تنام على الأريكة', 'القطة نائمة', 'تأخر القطار'],
     ['Chinese, without spaces', '我的猫喜欢睡在沙发上', '猫在沙发上', '火车今天晚点了'],
+    ['Chinese, by one character', '我的猫喜欢睡在沙发上', '猫', '车'],
     ['Japanese', '猫はソファで寝るのが好きです', '猫がソファで寝る', '電車が遅れた'],
     ['Thai', 'แมวชอบนอนบนโซฟา', 'แมวนอน', 'รถไฟมาช้า'],
     ['Korean', '고양이가 소파에서 잔다', '고양이는 소파', '기차가 늦었다'],
     ['full-width forms', 'ＡＢＣ ｔｅａ', 'abc tea', 'xyz milk'],
+    ['punctuation alone', '?!?', '??', '...'],
     ['emoji', 'pizza tonight 🍕', '🍕', '🚂'],
   ])('tells texts apart in %s', async (_script, text, like, unlike) => {
     const [a, b, c] = await embedder.embed([text, like, unlike], 'document');

@@ -61,12 +61,12 @@ describeOnEachEngine('migrations', (createDatabase) => {
   it('begin every key of our tables with tenant_id', async () => {
     const source = await open();
     await source.runMigrations();
-    const keys = (await source.query(`
+    const keys = await source.query<{ table: string; key: string; first: string }[]>(`
       SELECT conrelid::regclass AS table, conname AS key,
              (SELECT attname FROM pg_attribute WHERE attrelid = conrelid AND attnum = conkey[1]) AS first
         FROM pg_constraint
        WHERE connamespace = 'shared'::regnamespace AND contype IN ('p', 'u', 'f')
-         AND conrelid <> 'shared.migrations'::regclass`)) as { table: string; key: string; first: string }[];
+         AND conrelid <> 'shared.migrations'::regclass`);
     expect(keys.length).toBeGreaterThanOrEqual(7);
     expect(keys.filter(({ first }) => first !== 'tenant_id')).toEqual([]);
     await source.destroy();

@@ -1,4 +1,10 @@
-import { AIMessage, HumanMessage, RemoveMessage, ToolMessage, type BaseMessage } from '@langchain/core/messages';
+import {
+  AIMessage,
+  HumanMessage,
+  RemoveMessage,
+  ToolMessage,
+  type BaseMessage,
+} from '@langchain/core/messages';
 import { MessagesAnnotation, StateGraph } from '@langchain/langgraph';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Message } from '../src/session/message.js';
@@ -8,21 +14,25 @@ import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { TestService } from './support/service.js';
 
 /** A graph whose model repeats what it was told last, after a look-up through a tool. */
-function createAgent(sessions: SessionStore): ReturnType<typeof build> {
-  return build(sessions);
-}
-function build(sessions: SessionStore) {
+function createAgent(sessions: SessionStore) {
   return new StateGraph(MessagesAnnotation)
     .addNode('model', ({ messages }) => ({
       messages: [
-        new AIMessage({ content: '', tool_calls: [{ id: `call-${messages.length}`, name: 'look_up', args: { n: messages.length } }] }),
+        new AIMessage({
+          content: '',
+          tool_calls: [{ id: `call-${messages.length}`, name: 'look_up', args: { n: messages.length } }],
+        }),
       ],
     }))
     .addNode('tools', ({ messages }) => {
       const call = (messages.at(-1) as AIMessage).tool_calls?.[0];
-      return { messages: [new ToolMessage({ tool_call_id: call?.id ?? '', name: 'look_up', content: '42' })] };
+      return {
+        messages: [new ToolMessage({ tool_call_id: call?.id ?? '', name: 'look_up', content: '42' })],
+      };
     })
-    .addNode('answer', ({ messages }) => ({ messages: [new AIMessage(`I have seen ${messages.length} messages.`)] }))
+    .addNode('answer', ({ messages }) => ({
+      messages: [new AIMessage(`I have seen ${messages.length} messages.`)],
+    }))
     .addEdge('__start__', 'model')
     .addEdge('model', 'tools')
     .addEdge('tools', 'answer')
@@ -30,12 +40,20 @@ function build(sessions: SessionStore) {
     .compile({ checkpointer: sessions.checkpointer });
 }
 
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
+
 describeOnEachEngine('sessions', (createDatabase) => {
   let database: TestDatabase;
   let service: TestService;
   let sessions: SessionStore;
   let tenants: TenantContext;
-  const thread = (thread_id: string): { configurable: { thread_id: string } } => ({ configurable: { thread_id } });
+  const thread = (thread_id: string): { configurable: { thread_id: string } } => ({
+    configurable: { thread_id },
+  });
   const as = <T>(work: () => T, tenant = 'acme'): T => tenants.run(tenant, work);
   const contents = (messages: { content?: unknown }[]): unknown[] => messages.map(({ content }) => content);
 
@@ -59,7 +77,11 @@ describeOnEachEngine('sessions', (createDatabase) => {
       ],
     });
     expect(appended.status).toBe(201);
-    expect(appended.body).toMatchObject({ threadId: 'first', version: 1, messages: [{ seq: 1 }, { seq: 2, id: 'mine' }] });
+    expect(appended.body).toMatchObject({
+      threadId: 'first',
+      version: 1,
+      messages: [{ seq: 1 }, { seq: 2, id: 'mine' }],
+    });
     const read = await acme.get('/v1/sessions/first/messages');
     expect(read.status).toBe(200);
     expect(read.headers.get('etag')).toBe('"1"');
@@ -79,7 +101,7 @@ describeOnEachEngine('sessions', (createDatabase) => {
     for (const name of ['a', 'b', 'c', 'd', 'e'])
       await as(() => sessions.appendMessages(name, [{ role: 'user', content: name }]), 'lister');
     const seen: string[] = [];
-    for (let cursor: string | null | undefined; cursor !== null; ) {
+    for (let cursor: string | null | undefined; cursor !== null;) {
       const options = { limit: 2, ...(cursor && { cursor }) };
       const page = await as(() => sessions.listSessions(options), 'lister');
       seen.push(...page.sessions.map(({ threadId }) => threadId));
@@ -92,16 +114,26 @@ describeOnEachEngine('sessions', (createDatabase) => {
     const agent = createAgent(sessions);
     const asked: Message[] = [
       { role: 'user', content: 'What is the answer?', name: 'ada' },
-      { role: 'assistant', content: null, tool_calls: [{ id: 'c1', type: 'function', function: { name: 'look_up', arguments: '{"q":"answer"}' } }] },
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [
+          { id: 'c1', type: 'function', function: { name: 'look_up', arguments: '{"q":"answer"}' } },
+        ],
+      },
       { role: 'tool', tool_call_id: 'c1', content: 'forty-two' },
     ];
     await as(() => sessions.appendMessages('shared', asked));
     const state = await as(() => agent.getState(thread('shared')));
     const seen = (state.values as { messages: BaseMessage[] }).messages;
     expect(seen.map(({ type }) => type)).toEqual(['human', 'ai', 'tool']);
-    expect((seen[1] as AIMessage).tool_calls).toMatchObject([{ id: 'c1', name: 'look_up', args: { q: 'answer' } }]);
+    expect((seen[1] as AIMessage).tool_calls).toMatchObject([
+      { id: 'c1', name: 'look_up', args: { q: 'answer' } },
+    ]);
 
-    const ran = await as(() => agent.invoke({ messages: [new HumanMessage('And again?')] }, thread('shared')));
+    const ran = await as(() =>
+      agent.invoke({ messages: [new HumanMessage('And again?')] }, thread('shared')),
+    );
     expect(ran.messages).toHaveLength(7);
     const stored = await as(() => sessions.getSessionMessages('shared'));
     expect(stored.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
@@ -120,15 +152,30 @@ describeOnEachEngine('sessions', (createDatabase) => {
 
   it('keeps what a graph replaces or removes readable in older checkpoints', async () => {
     const agent = createAgent(sessions);
-    await as(() => agent.invoke({ messages: [new HumanMessage({ id: 'q', content: 'one' })] }, thread('edited')));
+    await as(() =>
+      agent.invoke({ messages: [new HumanMessage({ id: 'q', content: 'one' })] }, thread('edited')),
+    );
     const before = await as(() => agent.getState(thread('edited')));
-    await as(() => agent.updateState(thread('edited'), { messages: [new HumanMessage({ id: 'q', content: 'ONE' })] }, 'answer'));
+    await as(() =>
+      agent.updateState(
+        thread('edited'),
+        { messages: [new HumanMessage({ id: 'q', content: 'ONE' })] },
+        'answer',
+      ),
+    );
     const last = (before.values as { messages: BaseMessage[] }).messages.at(-1)?.id ?? '';
-    await as(() => agent.updateState(thread('edited'), { messages: [new RemoveMessage({ id: last })] }, 'answer'));
+    await as(() =>
+      agent.updateState(thread('edited'), { messages: [new RemoveMessage({ id: last })] }, 'answer'),
+    );
     const now = await as(() => sessions.getSessionMessages('edited'));
     expect(contents(now)).toEqual(['ONE', '', '42']);
     const then = await as(() => agent.getState(before.config));
-    expect(contents((then.values as { messages: BaseMessage[] }).messages)).toEqual(['one', '', '42', 'I have seen 3 messages.']);
+    expect(contents((then.values as { messages: BaseMessage[] }).messages)).toEqual([
+      'one',
+      '',
+      '42',
+      'I have seen 3 messages.',
+    ]);
   });
 
   it('forks from an older checkpoint without losing either branch', async () => {
@@ -138,7 +185,8 @@ describeOnEachEngine('sessions', (createDatabase) => {
     await as(() => agent.invoke({ messages: [new HumanMessage('left')] }, thread('fork')));
     const left = await as(() => agent.getState(thread('fork')));
     await as(() => agent.invoke({ messages: [new HumanMessage('right')] }, root.config));
-    const texts = (state: typeof left): unknown[] => contents((state.values as { messages: BaseMessage[] }).messages);
+    const texts = (state: typeof left): unknown[] =>
+      contents((state.values as { messages: BaseMessage[] }).messages);
     expect(texts(await as(() => agent.getState(thread('fork'))))).toContain('right');
     expect(texts(await as(() => agent.getState(thread('fork'))))).not.toContain('left');
     expect(texts(await as(() => agent.getState(left.config)))).toContain('left');
@@ -177,9 +225,9 @@ describeOnEachEngine('sessions', (createDatabase) => {
       await as(() => agent.invoke({ messages: [new HumanMessage(tenant)] }, thread('same')), tenant);
     for (const tenant of ['red', 'blue']) {
       expect((await as(() => sessions.getSessionMessages('same'), tenant))[0]?.content).toBe(tenant);
-      const tuples = [];
-      for await (const tuple of as(() => sessions.checkpointer.list(thread('same')), tenant)) tuples.push(tuple);
-      expect(tuples.length).toBeGreaterThan(0);
+      const listed = await as(() => collect(sessions.checkpointer.list(thread('same'))), tenant);
+      expect(listed.length).toBeGreaterThan(0);
+      expect(listed.every(({ config }) => config.configurable?.['thread_id'] === 'same')).toBe(true);
     }
     await as(() => sessions.clearSession('same'), 'red');
     expect(await as(() => sessions.getSessionMessages('same'), 'blue')).not.toHaveLength(0);

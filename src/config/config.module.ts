@@ -16,7 +16,8 @@ export class ConfigModule {
     const options: FactoryProvider<TriptychOptions> = {
       provide: TRIPTYCH_OPTIONS,
       inject,
-      useFactory: async (...dependencies: unknown[]) => checkOptions(await useFactory(...(dependencies as never[]))),
+      useFactory: async (...dependencies: unknown[]) =>
+        checkOptions(await useFactory(...(dependencies as never[]))),
     };
     return { module: ConfigModule, global: true, imports, providers: [options], exports: [TRIPTYCH_OPTIONS] };
   }

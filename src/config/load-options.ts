@@ -6,7 +6,8 @@ type Parse = (text: string) => unknown;
 const text: Parse = (value) => value;
 /** Text that is no number stays text, so that the schema reports it as it was written. */
 const number: Parse = (value) => (/^[+-]?\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value);
-const flag: Parse = (value) => ({ true: true, false: false, '1': true, '0': false })[value.toLowerCase()] ?? value;
+const flag: Parse = (value) =>
+  ({ true: true, false: false, '1': true, '0': false })[value.toLowerCase()] ?? value;
 const json: Parse = (value) => {
   try {
     return JSON.parse(value) as unknown;
@@ -58,7 +59,10 @@ export function loadOptions(environment: NodeJS.ProcessEnv = process.env): Tript
   }
   const embeddings = (settings['embeddings'] ??= {});
   embeddings['provider'] ??= embeddings['apiKey'] || embeddings['baseUrl'] ? 'openai' : 'local';
-  return checkOptions(settings, (path) => VARIABLES.find(([, filled]) => path.startsWith(filled))?.[0] ?? path);
+  return checkOptions(
+    settings,
+    (path) => VARIABLES.find(([, filled]) => path.startsWith(filled))?.[0] ?? path,
+  );
 }
 
 /**

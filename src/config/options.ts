@@ -78,14 +78,15 @@ export const optionsSchema = z
     const problem = (path: string[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
-    if (!LOOPBACK.has(options.http.host) && options.auth.mode === 'dev')
+    if (!LOOPBACK.has(options.http.host))
       problem(
         ['http', 'host'],
         'AUTH_MODE=dev trusts the header X-Tenant-Id, so it listens on loopback only: use 127.0.0.1, ::1 or localhost',
       );
     const { shares, tiers, defaultTier } = options.budget;
     const sum = Object.values(shares).reduce((total, value) => total + value, 0);
-    if (Math.abs(sum - 1) > 1e-9) problem(['budget', 'shares'], `the four shares must add up to 1, not ${sum}`);
+    if (Math.abs(sum - 1) > 1e-9)
+      problem(['budget', 'shares'], `the four shares must add up to 1, not ${sum}`);
     if (!Object.hasOwn(tiers, defaultTier))
       problem(['budget', 'tiers'], `must contain the default tier "${defaultTier}"`);
     if (options.embeddings.provider === 'openai' && !options.embeddings.apiKey && !options.embeddings.baseUrl)

@@ -61,15 +61,16 @@ export class ContextManager {
       this.session.getSessionMessages(threadId, { limit }),
       this.#recall(request, degraded),
     ]);
-    const compiled = this.compiler.compile({
+    const context = this.compiler.compile({
+      threadId,
       systemPrompt,
       sessionMessages,
       relevantMemories,
       task,
       modelTier,
+      degraded,
       ...(spillOver !== undefined && { spillOver }),
     });
-    const context = { ...compiled, degraded: [...compiled.degraded, ...degraded] };
     this.#logger.log({
       event: 'context_compiled',
       tenantId: this.tenants.require(),
@@ -99,16 +100,31 @@ export class ContextManager {
     try {
       // A description may be longer than a query; what it is about stands at its beginning.
       const query = task.description.slice(0, MAX_CONTENT).toWellFormed();
-      return await this.memory.search(query, { limit: memoryLimit, ...(agentId !== undefined && { agentId }) });
+      return await this.memory.search(query, {
+        limit: memoryLimit,
+        ...(agentId !== undefined && { agentId }),
+      });
     } catch (error) {
-      if (!(error instanceof EmbeddingsUnavailableError || error instanceof InvalidEmbeddingError)) throw error;
-      degraded.push({ code: error.code, detail: 'Memories could not be recalled, so there are none in this context.' });
+      if (!(error instanceof EmbeddingsUnavailableError || error instanceof InvalidEmbeddingError))
+        throw error;
+      degraded.push({
+        code: error.code,
+        detail: 'Memories could not be recalled, so there are none in this context.',
+      });
       return [];
     }
   }
 }
 
-function validate({ threadId, systemPrompt, task, modelTier, agentId, memoryLimit, spillOver }: CompileRequest): void {
+function validate({
+  threadId,
+  systemPrompt,
+  task,
+  modelTier,
+  agentId,
+  memoryLimit,
+  spillOver,
+}: CompileRequest): void {
   requireText(threadId, 'threadId', 256);
   if (typeof systemPrompt !== 'string') refuse('systemPrompt', 'must be a string');
   if (systemPrompt.length > MAX_PROMPT) refuse('systemPrompt', `must have at most ${MAX_PROMPT} characters`);

@@ -3,6 +3,7 @@ import { ApiExtraModels, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
 import { resolveBudget, TOKEN_BUDGET, type TokenBudget } from '../working-context/token-budget.js';
 import type { WorkingContext } from '../working-context/working-context.js';
+import { TokenCounter } from '../tokens/token-counter.js';
 import { ContextManager } from './context-manager.js';
 import { CompileContextRequest } from './context.request.js';
 import { BudgetsView, WorkingContextView } from './context.view.js';
@@ -13,6 +14,7 @@ import { BudgetsView, WorkingContextView } from './context.view.js';
 export class ContextController {
   constructor(
     private readonly context: ContextManager,
+    private readonly counter: TokenCounter,
     @Inject(TOKEN_BUDGET) private readonly budget: TokenBudget,
   ) {}
 
@@ -33,6 +35,7 @@ export class ContextController {
     return {
       defaultTier,
       spillOver,
+      encoding: this.counter.encoding,
       shares,
       tiers: Object.keys(tiers).map((tier) => resolveBudget(this.budget, tier)),
     };

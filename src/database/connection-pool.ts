@@ -86,7 +86,7 @@ export class ConnectionPool extends pg.Pool {
 
   async #checkout(tenant: string): Promise<pg.PoolClient> {
     const client = await super.connect();
-    destroyIfInTransaction(client);
+    guard(client);
     try {
       if (this.#stamps.get(client) !== tenant) {
         await client.query("SELECT set_config('app.tenant_id', $1, false)", [tenant]);
@@ -100,10 +100,20 @@ export class ConnectionPool extends pg.Pool {
   }
 }
 
-/** A connection given back in mid-transaction is closed: its next borrower would inherit that transaction. */
-function destroyIfInTransaction(client: pg.PoolClient): void {
+/**
+ * Looks after a connection while it is lent. An error on the wire between two queries is an event, and an
+ * event nobody listens to ends the process; the next query reports it. A connection given back in
+ * mid-transaction is closed: its next borrower would inherit that transaction.
+ */
+function guard(client: pg.PoolClient): void {
   const release = client.release.bind(client);
+  client.on('error', ignore);
   client.release = (error) => {
+    client.off('error', ignore);
     release(error ?? (client.getTransactionStatus() === 'I' ? undefined : true));
   };
+}
+
+function ignore(): void {
+  // reported by the next query
 }

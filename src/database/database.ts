@@ -45,7 +45,12 @@ export class Database implements OnApplicationShutdown {
       try {
         await checkServer(dataSource);
         await checkSchema(dataSource, options.embeddings.dimensions);
-        return new Database(embedded ? 'embedded' : 'postgres', dataSource, embedded, options.embeddings.dimensions);
+        return new Database(
+          embedded ? 'embedded' : 'postgres',
+          dataSource,
+          embedded,
+          options.embeddings.dimensions,
+        );
       } catch (error) {
         await dataSource.destroy();
         throw error;
@@ -90,7 +95,9 @@ async function migrate(setup: DataSourceSetup): Promise<void> {
     await dataSource.runMigrations();
   } catch (error) {
     if (error instanceof StartupError) throw error;
-    throw new StartupError(`The database could not be migrated: ${(error as Error).message}`, { cause: error });
+    throw new StartupError(`The database could not be migrated: ${(error as Error).message}`, {
+      cause: error,
+    });
   } finally {
     await dataSource.destroy();
   }

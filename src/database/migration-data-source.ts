@@ -19,9 +19,9 @@ export class MigrationDataSource extends DataSource {
     await super.initialize();
     try {
       await this.#oneAtATime(async () => {
-        const [{ exists }] = (await this.query(`SELECT to_regnamespace('shared') IS NOT NULL AS exists`)) as [
-          { exists: boolean },
-        ];
+        const [{ exists }] = await this.query<[{ exists: boolean }]>(
+          `SELECT to_regnamespace('shared') IS NOT NULL AS exists`,
+        );
         if (!exists) await this.query('CREATE SCHEMA shared');
       });
     } catch (error) {

@@ -20,5 +20,7 @@ export function decodeCursor(cursor: string): PageEnd {
   } catch {
     // falls through to the one refusal
   }
-  throw new InvalidInputError([{ field: 'cursor', message: 'is not a cursor of this list; start without one' }]);
+  throw new InvalidInputError([
+    { field: 'cursor', message: 'is not a cursor of this list; start without one' },
+  ]);
 }

@@ -16,7 +16,14 @@ export class PGliteClient extends pg.Client {
 
   constructor(config: PGliteClientConfig) {
     const connection: unknown = new PglitePgConnection({ pglite: config.pglite });
-    super({ user: 'postgres', database: 'postgres', password: '-', host: 'localhost', ...config, connection } as never);
+    super({
+      user: 'postgres',
+      database: 'postgres',
+      password: '-',
+      host: 'localhost',
+      ...config,
+      connection,
+    } as never);
     this.#pglite = config.pglite;
   }
 

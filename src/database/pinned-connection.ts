@@ -37,6 +37,8 @@ export class PinnedConnection {
     return new Proxy(this.#client, {
       get: (client, key) => {
         if (key === 'release') return () => undefined;
+        // The pool listens for all borrowers; one listener each would look like a leak to Node.
+        if (key === 'on' || key === 'once' || key === 'removeListener') return () => client;
         if (key === 'query') return this.#query;
         const value: unknown = Reflect.get(client, key);
         return typeof value === 'function' ? (value.bind(client) as unknown) : value;

@@ -8,9 +8,9 @@ const MIGRATE = 'Run `npm run migration:run` with the same DATABASE_URL, or set 
 
 /** @throws StartupError when the server is too old */
 export async function checkServer(dataSource: DataSource): Promise<void> {
-  const [{ version }] = (await dataSource.query(
+  const [{ version }] = await dataSource.query<[{ version: number }]>(
     `SELECT current_setting('server_version_num')::int / 10000 AS version`,
-  )) as [{ version: number }];
+  );
   if (version < MINIMUM_POSTGRES)
     throw new StartupError(`PostgreSQL ${version} is too old: Triptych needs ${MINIMUM_POSTGRES} or later.`);
 }
@@ -22,10 +22,10 @@ export async function checkServer(dataSource: DataSource): Promise<void> {
 export async function checkSchema(dataSource: DataSource, dimensions: number): Promise<void> {
   await checkExtension(dataSource);
   await checkMigrations(dataSource);
-  const [{ stored }] = (await dataSource.query(
+  const [{ stored }] = await dataSource.query<[{ stored: number }]>(
     `SELECT atttypmod AS stored FROM pg_attribute
       WHERE attrelid = 'shared.memory_embeddings'::regclass AND attname = 'embedding'`,
-  )) as [{ stored: number }];
+  );
   if (stored !== dimensions)
     throw new StartupError(
       `The database holds embeddings of ${stored} dimensions and EMBEDDING_DIMENSIONS is ${dimensions}. ` +
@@ -34,9 +34,9 @@ export async function checkSchema(dataSource: DataSource, dimensions: number): P
 }
 
 async function checkExtension(dataSource: DataSource): Promise<void> {
-  const [installed] = (await dataSource.query(
+  const [installed] = await dataSource.query<[{ version: string }?]>(
     `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`,
-  )) as [{ version: string }?];
+  );
   if (!installed)
     throw new StartupError(
       'The extension pgvector is not in this database. As a superuser run `CREATE EXTENSION vector`, then ' +
@@ -52,13 +52,15 @@ async function checkExtension(dataSource: DataSource): Promise<void> {
 
 /** A database that is ahead is served: during a rolling upgrade the previous version keeps running. */
 async function checkMigrations(dataSource: DataSource): Promise<void> {
-  const [{ migrated }] = (await dataSource.query(
+  const [{ migrated }] = await dataSource.query<[{ migrated: boolean }]>(
     `SELECT to_regclass('shared.migrations') IS NOT NULL AS migrated`,
-  )) as [{ migrated: boolean }];
+  );
   if (!migrated) throw new StartupError(`The database has no Triptych schema yet. ${MIGRATE}`);
-  const rows = (await dataSource.query('SELECT name FROM shared.migrations')) as { name: string }[];
+  const rows = await dataSource.query<{ name: string }[]>('SELECT name FROM shared.migrations');
   const done = new Set(rows.map(({ name }) => name));
   const pending = migrations.map(({ name }) => name).filter((name) => !done.has(name));
   if (pending.length > 0)
-    throw new StartupError(`The schema is behind by ${pending.length} migration(s): ${pending.join(', ')}. ${MIGRATE}`);
+    throw new StartupError(
+      `The schema is behind by ${pending.length} migration(s): ${pending.join(', ')}. ${MIGRATE}`,
+    );
 }

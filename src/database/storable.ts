@@ -22,8 +22,7 @@ export function* unstorable(value: unknown, field: string, depth = 0): Generator
       yield* unstorableText(key, `${field} (a key)`);
       if (item !== undefined) yield* unstorable(item, `${field}.${key}`, depth + 1);
     }
-  } else if (value !== null && typeof value !== 'boolean')
-    yield { field, message: 'must be a JSON value' };
+  } else if (value !== null && typeof value !== 'boolean') yield { field, message: 'must be a JSON value' };
 }
 
 /** @throws InvalidInputError that names every place */

@@ -1,8 +1,17 @@
 /** SQLSTATE classes and codes that say «not now», as opposed to «not like this». */
 const NOT_NOW = /^(08|53|57P0[1-5]|25006|55P03|57014)/;
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
 /** node-postgres gives these no code. */
-const MESSAGES = /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/;
+const MESSAGES =
+  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/;
 
 /** Whether an error of the driver, as it is or wrapped by TypeORM, means that the database is away. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -3,7 +3,7 @@ import { isFunctionWord } from './function-words.js';
 
 /**
  * A function word still tells "to be or not to be" from nothing, but at full weight such words, which fill
- * questions, drown the others: at 0.2 this embedder alone finds a quarter to a third more (R@10) than at 1.
+ * questions, drown the others: at 0.2 this embedder alone finds 5 to 16 % more (R@10) than at 1.
  */
 const FUNCTION_WORD_WEIGHT = 0.2;
 const GRAM_WEIGHT = 0.4;

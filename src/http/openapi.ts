@@ -4,7 +4,8 @@ import { PROBLEM_MODELS } from './api.decorator.js';
 
 /** The OpenAPI 3.1 document of everything that is routed. */
 export function openApiDocument(app: INestApplication, version: string): OpenAPIObject {
-  const description = 'Session, long-term memory and working context of LLM agents, for many tenants at once.';
+  const description =
+    'Session, long-term memory and working context of LLM agents, for many tenants at once.';
   const config = new DocumentBuilder()
     .setTitle('Triptych')
     .setDescription(description)

@@ -18,10 +18,18 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.status >= 500) {
       const cause = error instanceof Error ? error : new Error(String(error));
       // Parameters of a failed statement hold content, so only the stack is kept.
-      this.#logger.error({ event: 'request_failed', requestId: request.id, code: problem.code, stack: cause.stack });
+      this.#logger.error({
+        event: 'request_failed',
+        requestId: request.id,
+        code: problem.code,
+        stack: cause.stack,
+      });
     }
     if (reply.sent) return;
     if (problem.status === 503) void reply.header('retry-after', RETRY_AFTER);
-    void reply.status(problem.status).header('content-type', 'application/problem+json; charset=utf-8').send(problem);
+    void reply
+      .status(problem.status)
+      .header('content-type', 'application/problem+json; charset=utf-8')
+      .send(problem);
   }
 }

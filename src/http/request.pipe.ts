@@ -24,7 +24,11 @@ export class RequestPipe implements PipeTransform<unknown, Promise<unknown>> {
     const request = new (metatype as RequestClass)();
     for (const [key, given] of Object.entries(value))
       Reflect.set(request, key, type === 'query' ? fromQuery(metatype as RequestClass, key, given) : given);
-    const errors = await validate(request, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
+    const errors = await validate(request, {
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      forbidUnknownValues: true,
+    });
     if (errors.length > 0) throw new InvalidInputError(errors.flatMap(violationsOf));
     return request;
   }
@@ -39,6 +43,7 @@ function fromQuery(request: RequestClass, key: string, given: unknown): unknown 
 function violationsOf({ property, constraints = {} }: ValidationError): Violation[] {
   return Object.entries(constraints).map(([rule, message]) => ({
     field: property,
-    message: rule === 'whitelistValidation' ? 'is not a field of this request' : message.replace(`${property} `, ''),
+    message:
+      rule === 'whitelistValidation' ? 'is not a field of this request' : message.replace(`${property} `, ''),
   }));
 }

@@ -145,7 +145,8 @@ export class LongTermMemory {
     requireInteger(limit, 'limit', 1, MAX_RESULTS);
     if (agentId !== undefined) requireText(agentId, 'agentId', MAX_AGENT_ID);
     const end = cursor === undefined ? undefined : decodeCursor(cursor);
-    if (end && !isUuid(end.id)) throw new InvalidInputError([{ field: 'cursor', message: 'is not a cursor of this list' }]);
+    if (end && !isUuid(end.id))
+      throw new InvalidInputError([{ field: 'cursor', message: 'is not a cursor of this list' }]);
     const at = end && new Date(end.at);
     const ofAgent = agentId === undefined ? {} : { agentId };
     const rows = await this.#entries.find({

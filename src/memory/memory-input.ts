@@ -59,7 +59,8 @@ function validateSource(source: MemorySource, at: string): void {
     if (key === 'seq') {
       if (!Number.isSafeInteger(value) || (value as number) < 0)
         throw new InvalidInputError([{ field, message: 'must be a whole number from 0' }]);
-    } else if (key === 'threadId' || key === 'speaker' || key === 'role') requireText(value, field, MAX_LABEL);
+    } else if (key === 'threadId' || key === 'speaker' || key === 'role')
+      requireText(value, field, MAX_LABEL);
     else if (key === 'occurredAt') requireMoment(value, field);
     else throw new InvalidInputError([{ field, message: 'is not a field of source' }]);
   }

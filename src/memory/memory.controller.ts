@@ -35,7 +35,9 @@ export class MemoryController {
   @HttpCode(200)
   @ApiOperation({ summary: 'The memories nearest in meaning to a query' })
   @ApiOkResponse({ type: SearchResultView })
-  async search(@Body() { query, ...options }: SearchMemoriesRequest): Promise<{ results: ScoredMemory[]; degraded: [] }> {
+  async search(
+    @Body() { query, ...options }: SearchMemoriesRequest,
+  ): Promise<{ results: ScoredMemory[]; degraded: [] }> {
     return { results: await this.memory.search(query, options), degraded: [] };
   }
 

@@ -14,7 +14,7 @@ import {
   ToolMessageChunk,
 } from '@langchain/core/messages';
 import { createHash } from 'node:crypto';
-import type { ContentPart, Message, MessageRole, ToolCall } from './message.js';
+import type { Message, MessageRole, ToolCall } from './message.js';
 
 /**
  * A message is kept in the form in which it was written, OpenAI's or LangChain's, and the other form is
@@ -118,18 +118,18 @@ function fromOpenAI(message: Message, id: string): BaseMessage {
   };
   switch (role) {
     case 'user':
-      return new HumanMessage(fields as never);
+      return new HumanMessage(fields);
     case 'assistant':
-      return new AIMessage({ ...fields, ...toolCalls(message.tool_calls) } as never);
+      return new AIMessage({ ...fields, ...toolCalls(message.tool_calls) });
     case 'tool':
-      return new ToolMessage({ ...fields, tool_call_id: message.tool_call_id ?? '' } as never);
+      return new ToolMessage({ ...fields, tool_call_id: message.tool_call_id ?? '' });
     case 'function':
-      return new FunctionMessage({ ...fields, name: name ?? '' } as never);
+      return new FunctionMessage({ ...fields, name: name ?? '' });
     case 'developer':
       fields.additional_kwargs[ROLE_KWARG] = 'developer';
-      return new SystemMessage(fields as never);
+      return new SystemMessage(fields);
     case 'system':
-      return new SystemMessage(fields as never);
+      return new SystemMessage(fields);
   }
 }
 
@@ -161,7 +161,7 @@ function openAIView(message: BaseMessage): Message {
   const role = message.additional_kwargs[ROLE_KWARG];
   const view: Message = {
     role: (role as MessageRole | undefined) ?? ROLE_OF_TYPE[message.type] ?? chatRole(message),
-    content: message.content as string | ContentPart[],
+    content: message.content,
   };
   if (message.name !== undefined) view.name = message.name;
   if (AIMessage.isInstance(message)) {

@@ -107,7 +107,9 @@ export class MessageLog {
       const { messageId, digest } = given;
       const message = fromLangChain(given.message);
       refuseUnstorable(messageId, message);
-      return [{ ...place, messageId, digest, message, tokens: countMessage(this.counter, toOpenAI(message)) }];
+      return [
+        { ...place, messageId, digest, message, tokens: countMessage(this.counter, toOpenAI(message)) },
+      ];
     });
     const changed = await this.#setLive(session, log, places);
     if (fresh.length > 0) await this.#insert(session, fresh);
@@ -145,7 +147,10 @@ export class MessageLog {
     }));
   }
 
-  async #insert(session: HeldSession, rows: readonly (PreparedMessage & WrittenKey)[]): Promise<WrittenRow[]> {
+  async #insert(
+    session: HeldSession,
+    rows: readonly (PreparedMessage & WrittenKey)[],
+  ): Promise<WrittenRow[]> {
     return this.database.query<WrittenRow>(sql.INSERT_MESSAGES, [
       session.tenantId,
       session.sessionId,

@@ -53,7 +53,10 @@ export function placeMessages(
 }
 
 /** For each message the lowest `seq` of any later one that is in the log unchanged. */
-function seqCeilings(conversation: readonly HandedMessage[], rowsOfId: Map<string, LoggedMessage[]>): number[] {
+function seqCeilings(
+  conversation: readonly HandedMessage[],
+  rowsOfId: Map<string, LoggedMessage[]>,
+): number[] {
   const ceilings = new Array<number>(conversation.length);
   let ceiling = Infinity;
   for (let index = conversation.length - 1; index >= 0; index -= 1) {

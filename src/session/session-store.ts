@@ -80,7 +80,7 @@ export class SessionStore {
     validateMessages(messages);
     const prepared = messages.map((message) => {
       const { id = uuidv7(), ...body } = message;
-      return this.#log.prepare(id as string, { format: 'openai', body: body as Message });
+      return this.#log.prepare(id as string, { format: 'openai', body: body });
     });
     refuseRepeats(prepared.map(({ messageId }) => messageId));
     return this.database.unitOfWork(async () => {
@@ -129,7 +129,8 @@ export class SessionStore {
     ]);
     if (!session) throw new NotFoundError('thread');
     const first = messages[0]?.seq ?? 1;
-    const older = first > 1 && (await this.getSessionMessages(threadId, { limit: 1, before: first })).length > 0;
+    const older =
+      first > 1 && (await this.getSessionMessages(threadId, { limit: 1, before: first })).length > 0;
     return { threadId, version: session.version, messages, nextBefore: older ? first : null };
   }
 
@@ -142,7 +143,8 @@ export class SessionStore {
     const end = cursor === undefined ? undefined : decodeCursor(cursor);
     const at = end && new Date(end.at);
     const rows = await this.#sessions.find({
-      ...(end && at && { where: [{ updatedAt: LessThan(at) }, { updatedAt: at, threadId: LessThan(end.id) }] }),
+      ...(end &&
+        at && { where: [{ updatedAt: LessThan(at) }, { updatedAt: at, threadId: LessThan(end.id) }] }),
       order: { updatedAt: 'DESC', threadId: 'DESC' },
       take: limit + 1,
     });
@@ -173,5 +175,7 @@ export class SessionStore {
 function refuseRepeats(ids: readonly string[]): void {
   const repeated = ids.findIndex((id, index) => ids.indexOf(id) !== index);
   if (repeated >= 0)
-    throw new InvalidInputError([{ field: `messages.${repeated}.id`, message: 'stands twice in this request' }]);
+    throw new InvalidInputError([
+      { field: `messages.${repeated}.id`, message: 'stands twice in this request' },
+    ]);
 }

@@ -1,10 +1,22 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiCreatedResponse, ApiExtraModels, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import {
+  ApiCreatedResponse,
+  ApiExtraModels,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
 import { SessionStore, type ThreadPage } from './session-store.js';
 import { AppendMessagesRequest, ListSessionsQuery, ReadMessagesQuery } from './session.request.js';
-import { AppendedView, MessageView, SessionPageView, StoredMessageView, ThreadPageView } from './session.view.js';
+import {
+  AppendedView,
+  MessageView,
+  SessionPageView,
+  StoredMessageView,
+  ThreadPageView,
+} from './session.view.js';
 
 @TenantApi('sessions')
 @ApiExtraModels(MessageView, StoredMessageView)

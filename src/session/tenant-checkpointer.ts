@@ -66,7 +66,10 @@ export class TenantCheckpointer extends PostgresSaver {
     return tuple && this.#seen(tuple);
   }
 
-  override async *list(config: RunnableConfig, options?: CheckpointListOptions): AsyncGenerator<CheckpointTuple> {
+  override async *list(
+    config: RunnableConfig,
+    options?: CheckpointListOptions,
+  ): AsyncGenerator<CheckpointTuple> {
     const before = options?.before && this.#stored(options.before);
     for await (const tuple of super.list(this.#stored(config), { ...options, ...(before && { before }) }))
       yield await this.#seen(tuple);
@@ -109,11 +112,19 @@ export class TenantCheckpointer extends PostgresSaver {
     const step = (head?.metadata?.step ?? -2) + 1;
     const version = this.getNextVersion(newest(base.channel_versions));
     const before = await this.#reference(session, base.channel_values[MESSAGES]);
-    const checkpoint = withMessages({ ...base, id: uuid6(step), ts: new Date().toISOString() }, before.extend(rows));
+    const checkpoint = withMessages(
+      { ...base, id: uuid6(step), ts: new Date().toISOString() },
+      before.extend(rows),
+    );
     checkpoint.channel_versions = { ...base.channel_versions, [MESSAGES]: version };
-    await super.put(head?.config ?? config, checkpoint, { source: 'update', step, parents: {} }, {
-      [MESSAGES]: version,
-    });
+    await super.put(
+      head?.config ?? config,
+      checkpoint,
+      { source: 'update', step, parents: {} },
+      {
+        [MESSAGES]: version,
+      },
+    );
   }
 
   /** A thread that LangGraph's own saver wrote holds its messages themselves; they go to the log first. */

@@ -1,7 +1,6 @@
 import type {
   DataSource,
   EntityTarget,
-  FindOneOptions,
   FindOptionsOrder,
   FindOptionsWhere,
   ObjectLiteral,
@@ -39,9 +38,9 @@ export class TenantRepository<E extends TenantEntity> {
     this.#tenants = tenants;
   }
 
-  find({ where = {} as Where<E>, ...page }: Page<E> = {}): Promise<E[]> {
+  find({ where = {}, ...page }: Page<E> = {}): Promise<E[]> {
     const wheres = Array.isArray(where) ? where : [where];
-    return this.#rows.find({ ...page, where: wheres.map((one) => this.#own(one)) } as FindOneOptions<E>);
+    return this.#rows.find({ ...page, where: wheres.map((one) => this.#own(one)) });
   }
 
   findOne(where: Where<E>): Promise<E | null> {
@@ -51,13 +50,18 @@ export class TenantRepository<E extends TenantEntity> {
   /** Plain INSERT: a key that exists is an error, never an overwrite. */
   async insert(rows: Omit<E, 'tenantId' | Stamped>[]): Promise<void> {
     const tenantId = this.#tenants.require();
-    await this.#rows.insert(rows.map((row) => ({ ...row, tenantId })) as unknown as QueryDeepPartialEntity<E>[]);
+    await this.#rows.insert(
+      rows.map((row) => ({ ...row, tenantId })) as unknown as QueryDeepPartialEntity<E>[],
+    );
   }
 
   /** @returns how many rows changed */
   async update(where: Where<E>, change: Partial<Omit<E, 'tenantId'>>): Promise<number> {
     const { tenantId: _, ...safe } = change as Partial<E>;
-    const { affected } = await this.#rows.update(this.#own(where), safe as unknown as QueryDeepPartialEntity<E>);
+    const { affected } = await this.#rows.update(
+      this.#own(where),
+      safe as unknown as QueryDeepPartialEntity<E>,
+    );
     return affected ?? 0;
   }
 
@@ -69,7 +73,7 @@ export class TenantRepository<E extends TenantEntity> {
 
   /** The tenant's id comes last, so that nothing a caller passes can stand in its place. */
   #own(where: Where<E>): FindOptionsWhere<E> {
-    return { ...where, tenantId: this.#tenants.require() } as unknown as FindOptionsWhere<E>;
+    return { ...where, tenantId: this.#tenants.require() };
   }
 }
 

@@ -13,6 +13,8 @@ export class TenantInterceptor implements NestInterceptor {
     const tenantId = tenantOf(context.switchToHttp().getRequest());
     if (tenantId === undefined) throw new TenantRequiredError();
     // The handler runs when the stream is subscribed to, so that has to happen inside the scope.
-    return new Observable((subscriber) => this.tenants.run(tenantId, () => next.handle().subscribe(subscriber)));
+    return new Observable((subscriber) =>
+      this.tenants.run(tenantId, () => next.handle().subscribe(subscriber)),
+    );
   }
 }

@@ -1,3 +1,4 @@
+// Over 200 lines: one server with all its faults, so that a test reads as one line, `server.fail(…)`.
 import {
   createServer,
   type IncomingHttpHeaders,

@@ -31,7 +31,9 @@ let counter = 0;
 const postgres: CreateDatabase = async ({ empty = false } = {}) => {
   const url = new URL(process.env['TEST_DATABASE_URL'] ?? '');
   const name = `triptych_test_${process.pid}_${(counter += 1)}`;
-  await onServer(`CREATE DATABASE ${name}${empty ? '' : ` TEMPLATE ${process.env['TRIPTYCH_TEST_TEMPLATE'] ?? ''}`}`);
+  await onServer(
+    `CREATE DATABASE ${name}${empty ? '' : ` TEMPLATE ${process.env['TRIPTYCH_TEST_TEMPLATE'] ?? ''}`}`,
+  );
   url.pathname = name;
   return {
     engine: 'postgres',

@@ -9,7 +9,7 @@ interface Row {
  * engines (`pg_dump` does not reach the embedded one, and its output changes with its version).
  */
 export async function describeSchema(source: DataSource): Promise<string> {
-  const rows = (await source.query(`
+  const rows = await source.query<Row[]>(`
     WITH tables AS (
       SELECT oid, oid::regclass::text AS name, reloptions, relrowsecurity, relforcerowsecurity
         FROM pg_class
@@ -42,6 +42,6 @@ export async function describeSchema(source: DataSource): Promise<string> {
       SELECT name, 5, 0, '  POLICY ' || polname || ' USING ' || pg_get_expr(polqual, polrelid)
         FROM tables JOIN pg_policy ON polrelid = tables.oid
     )
-    SELECT line FROM lines ORDER BY name COLLATE "C", part, place, line COLLATE "C"`)) as Row[];
+    SELECT line FROM lines ORDER BY name COLLATE "C", part, place, line COLLATE "C"`);
   return rows.map(({ line }) => `${line}\n`).join('');
 }

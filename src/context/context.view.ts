@@ -1,0 +1,169 @@
+import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nestjs/swagger';
+import { DegradationView } from '../memory/memory.view.js';
+import { MessageView } from '../session/session.view.js';
+import { SECTIONS } from '../working-context/token-budget.js';
+
+@ApiSchema({ name: 'TokenUsage' })
+export class TokenUsageView {
+  @ApiProperty({ description: 'The sum of the four others; never more than `budget.total`.' })
+  total: number;
+
+  @ApiProperty()
+  system: number;
+
+  @ApiProperty()
+  session: number;
+
+  @ApiProperty()
+  memory: number;
+
+  @ApiProperty({ description: 'The task, and the priming of the reply.' })
+  task: number;
+}
+
+@ApiSchema({ name: 'Budget' })
+export class BudgetView {
+  @ApiProperty({ example: 'reasoning' })
+  tier: string;
+
+  @ApiProperty({ example: 32_000, description: 'Tokens of the whole prompt.' })
+  total: number;
+
+  @ApiProperty()
+  systemPrompt: number;
+
+  @ApiProperty()
+  sessionHistory: number;
+
+  @ApiProperty()
+  relevantContext: number;
+
+  @ApiProperty()
+  taskAndBuffer: number;
+}
+
+@ApiSchema({ name: 'BudgetShares' })
+export class BudgetSharesView {
+  @ApiProperty({ example: 0.15 })
+  systemPrompt: number;
+
+  @ApiProperty({ example: 0.35 })
+  sessionHistory: number;
+
+  @ApiProperty({ example: 0.35 })
+  relevantContext: number;
+
+  @ApiProperty({ example: 0.15 })
+  taskAndBuffer: number;
+}
+
+@ApiSchema({ name: 'Budgets' })
+export class BudgetsView {
+  @ApiProperty({ example: 'reasoning' })
+  defaultTier: string;
+
+  @ApiProperty({ description: 'Whether a section may use what others leave over.' })
+  spillOver: boolean;
+
+  @ApiProperty({ example: 'cl100k_base' })
+  encoding: string;
+
+  @ApiProperty({ type: BudgetSharesView, description: 'Fractions of the total.' })
+  shares: BudgetSharesView;
+
+  @ApiProperty({ type: [BudgetView] })
+  tiers: BudgetView[];
+}
+
+@ApiSchema({ name: 'SectionReceipt' })
+export class SectionReceiptView {
+  @ApiProperty({ enum: SECTIONS })
+  section: string;
+
+  @ApiProperty({ description: 'The share of the section, in tokens.' })
+  cap: number;
+
+  @ApiProperty()
+  used: number;
+
+  @ApiProperty({ description: 'Tokens used beyond the share, out of what others left over.' })
+  spilled: number;
+}
+
+@ApiSchema({ name: 'ItemReceipt' })
+export class ItemReceiptView {
+  @ApiProperty({ enum: ['system', 'session', 'memory', 'task'] })
+  tier: string;
+
+  @ApiProperty()
+  id: string;
+
+  @ApiPropertyOptional()
+  score?: number;
+
+  @ApiProperty()
+  tokens: number;
+
+  @ApiProperty({ enum: ['kept', 'shortened', 'dropped'] })
+  decision: string;
+
+  @ApiProperty({ example: 'over_share' })
+  reason: string;
+}
+
+@ApiSchema({ name: 'Receipt' })
+export class ReceiptView {
+  @ApiProperty({ example: 1 })
+  version: number;
+
+  @ApiProperty({ example: 'cl100k_base' })
+  encoding: string;
+
+  @ApiProperty({ example: 'reasoning' })
+  tier: string;
+
+  @ApiProperty({ type: [SectionReceiptView] })
+  sections: SectionReceiptView[];
+
+  @ApiProperty({ type: [ItemReceiptView], description: 'Why each part is in the context, or is not.' })
+  items: ItemReceiptView[];
+
+  @ApiProperty({ description: 'SHA-256 of what is returned: equal contexts have equal hashes.' })
+  hash: string;
+}
+
+@ApiSchema({ name: 'WorkingContext' })
+export class WorkingContextView {
+  @ApiProperty()
+  systemPrompt: string;
+
+  @ApiProperty({
+    type: 'array',
+    items: { $ref: getSchemaPath(MessageView) },
+    description: 'The history that fits, oldest first.',
+  })
+  messages: MessageView[];
+
+  @ApiProperty({ description: 'The memories that fit, as one fenced block.' })
+  context: string;
+
+  @ApiProperty({
+    type: 'object',
+    required: ['description'],
+    properties: { description: { type: 'string' } },
+    additionalProperties: true,
+  })
+  task: object;
+
+  @ApiProperty({ type: TokenUsageView })
+  tokenUsage: TokenUsageView;
+
+  @ApiProperty({ type: BudgetView })
+  budget: BudgetView;
+
+  @ApiProperty({ type: [DegradationView], description: 'What could not be used for this context.' })
+  degraded: DegradationView[];
+
+  @ApiProperty({ type: ReceiptView })
+  receipt: ReceiptView;
+}

@@ -1,0 +1,27 @@
+/** The whole public surface of Triptych as a library, by name. */
+export { ContextManager, type CompileRequest } from './context/context-manager.js';
+export { ContextModule, type ContextModuleAsyncOptions } from './context/context.module.js';
+export type { TriptychOptions, TriptychSettings } from './config/options.js';
+export { loadOptions } from './config/load-options.js';
+
+export { SessionModule } from './session/session.module.js';
+export { SessionStore, type SessionSummary, type ThreadPage } from './session/session-store.js';
+export type { ContentPart, Message, MessageRole, StoredMessage, ToolCall } from './session/message.js';
+
+export { MemoryModule } from './memory/memory.module.js';
+export { LongTermMemory, type ListOptions, type SearchOptions } from './memory/long-term-memory.js';
+export { MemoryEntry, type MemorySource, type ScoredMemory } from './memory/memory-entry.entity.js';
+export type { MemoryChange, NewMemory } from './memory/memory-input.js';
+
+export { WorkingContextModule } from './working-context/working-context.module.js';
+export { WorkingContextCompiler } from './working-context/working-context-compiler.js';
+export { DEFAULT_TOKEN_BUDGET, TOKEN_BUDGET, type TokenBudget } from './working-context/token-budget.js';
+export type { CompileInput, Task, WorkingContext } from './working-context/working-context.js';
+
+export { TenancyModule } from './tenancy/tenancy.module.js';
+export { TenantContext } from './tenancy/tenant-context.js';
+export { TenantInterceptor } from './tenancy/tenant.interceptor.js';
+
+export { Embedder, type EmbeddingKind } from './embeddings/embedder.js';
+export { TokenCounter } from './tokens/token-counter.js';
+export * from './errors.js';

@@ -1,0 +1,91 @@
+import { BudgetExceededError, InvalidInputError } from '../errors.js';
+import { type TokenCounter } from '../tokens/token-counter.js';
+import { fitText } from './fit-text.js';
+import { countTask, type Task } from './prompt.js';
+import { type ItemReceipt } from './receipt.js';
+
+export interface FittedTask {
+  task: Task;
+  used: number;
+  items: ItemReceipt[];
+}
+
+/**
+ * The task in at most `cap` tokens. The description has priority: other fields are kept in their order as far
+ * as they fit behind the whole of it, and when it does not fit by itself it alone is kept, from its start.
+ *
+ * @throws InvalidInputError when the task is not JSON with a description
+ * @throws BudgetExceededError when nothing of the description fits
+ */
+export function fitTask(counter: TokenCounter, input: Task, cap: number): FittedTask {
+  const task = jsonTask(input);
+  const whole = countTask(counter, task);
+  if (whole <= cap) return { task, used: whole, items: [item(whole, 'kept')] };
+
+  const { description, ...fields } = task;
+  const others = Object.entries(fields);
+  const withFields = (count: number): Task => ({
+    description,
+    ...Object.fromEntries(others.slice(0, count)),
+  });
+  const bare = countTask(counter, { description });
+  if (bare <= cap) {
+    const kept = largest(others.length, (count) => countTask(counter, withFields(count)) <= cap);
+    const fitted = withFields(kept);
+    const used = countTask(counter, fitted);
+    return { task: fitted, used, items: [item(used, 'shortened'), ...dropped(counter, others.slice(kept))] };
+  }
+
+  const start = fitText(counter, description, cap, (text) => countTask(counter, { description: text }));
+  if (start === '') throw new BudgetExceededError('The task', bare, cap);
+  const fitted = { description: start };
+  const used = countTask(counter, fitted);
+  return { task: fitted, used, items: [item(used, 'shortened'), ...dropped(counter, others)] };
+}
+
+/** The task as JSON carries it: a copy without what JSON leaves out. */
+function jsonTask(input: Task): Task {
+  let task: unknown;
+  try {
+    task = JSON.parse(JSON.stringify(input));
+  } catch {
+    throw new InvalidInputError([{ field: 'task', message: 'must be JSON' }]);
+  }
+  if (!isTask(task))
+    throw new InvalidInputError([{ field: 'task.description', message: 'must be a string' }]);
+  return task;
+}
+
+function isTask(value: unknown): value is Task {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.hasOwn(value, 'description') &&
+    typeof (value as Task).description === 'string'
+  );
+}
+
+/** The largest of 0 … `count` that fits, where 0 does; halving, as more never takes less room. */
+function largest(count: number, fits: (count: number) => boolean): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function item(tokens: number, decision: 'kept' | 'shortened'): ItemReceipt {
+  return { tier: 'task', id: 'task', tokens, decision, reason: decision === 'kept' ? 'fits' : 'over_share' };
+}
+
+function dropped(counter: TokenCounter, fields: readonly (readonly [string, unknown])[]): ItemReceipt[] {
+  return fields.map(([field, value]) => ({
+    tier: 'task',
+    id: `task.${field}`,
+    tokens: counter.count(JSON.stringify({ [field]: value })),
+    decision: 'dropped',
+    reason: 'over_share',
+  }));
+}

@@ -1,0 +1,53 @@
+import { type ScoredMemory } from '../memory/memory-entry.js';
+import { type StoredMessage } from '../session/message.js';
+import { type PromptParts, type Task } from './prompt.js';
+import { type Receipt } from './receipt.js';
+import { type ResolvedBudget } from './token-budget.js';
+
+/** A memory offered to the prompt. */
+export interface RelevantMemory extends ScoredMemory {
+  /** `counter.count(memoryLine(memory))`, where the caller has it at hand; counted here otherwise. */
+  tokens?: number;
+}
+
+/** Something that could not be done as well as usual, such as a search without its embeddings. */
+export interface Degradation {
+  code: string;
+  detail: string;
+}
+
+export interface CompileInput {
+  /** May be empty: then there is no system message. */
+  systemPrompt: string;
+  /** Oldest first, with the counts they were stored with. */
+  sessionMessages: readonly StoredMessage[];
+  /** In any order; ranked by score. */
+  relevantMemories: readonly RelevantMemory[];
+  task: Task;
+  /** One of the budget's tiers; absent: its default. */
+  modelTier?: string;
+  /** Absent: as the budget says. */
+  spillOver?: boolean;
+  /** The thread of `sessionMessages`: lets memories that were made of them be recognised by their place. */
+  threadId?: string;
+  /** Passed through, for what the caller could not fetch. */
+  degraded?: readonly Degradation[];
+}
+
+/** Tokens of what is returned, message overheads included. `total` is the sum of the four others. */
+export interface TokenUsage {
+  total: number;
+  system: number;
+  session: number;
+  memory: number;
+  /** The task and the priming of the reply. */
+  task: number;
+}
+
+/** What the model sees now. `assemblePrompt` makes of it the messages that were counted. */
+export interface WorkingContext extends PromptParts {
+  tokenUsage: TokenUsage;
+  budget: ResolvedBudget;
+  degraded: Degradation[];
+  receipt: Receipt;
+}
