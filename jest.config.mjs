@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /**
  * Jest runs our TypeScript and the ESM-only packages (NestJS 12, PGlite …) as CommonJS, both through
  * swc: no experimental VM flag, the same on Node 20 and 24.
@@ -19,25 +21,18 @@ const swc = (parser) => [
   },
 ];
 
-const esmOnly = [
-  '@nestjs',
-  '@electric-sql',
-  '@tokenizer',
-  '@borewit',
-  'file-type',
-  'load-esm',
-  'token-types',
-  'strtok3',
-  'uint8array-extras',
-  'es-toolkit',
-  'uid',
-  'p-queue',
-  'p-timeout',
-  'p-retry',
-  'is-network-error',
-  'uuid',
-  'stemmer',
-];
+/** The packages that are ESM; those that also have a CommonJS build lose nothing by it. */
+const esmPackages = Object.keys(JSON.parse(readFileSync('package-lock.json', 'utf8')).packages).filter(
+  (folder) => folder.startsWith('node_modules/') && typeOf(folder) === 'module',
+);
+
+function typeOf(folder) {
+  try {
+    return JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')).type;
+  } catch {
+    return undefined; // optional, and for another platform
+  }
+}
 
 export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
@@ -48,10 +43,13 @@ export default {
     '^.+\\.ts$': swc({ syntax: 'typescript', decorators: true }),
     '^.+\\.[mc]?js$': swc({ syntax: 'ecmascript' }),
   },
-  transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
+  transformIgnorePatterns: [
+    `/node_modules/(?!(${esmPackages.map((folder) => folder.slice('node_modules/'.length)).join('|')})/)`,
+  ],
   setupFiles: ['reflect-metadata'],
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  reporters: ['default', '<rootDir>/test/support/closing-line.mjs'],
   testTimeout: 60_000,
   maxWorkers: 2,
 };

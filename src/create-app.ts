@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Registry } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import packageJson from '../package.json' with { type: 'json' };
@@ -7,6 +8,7 @@ import { AppModule } from './app.module.js';
 import type { TriptychOptions } from './config/options.js';
 import { measureRequests } from './http/metrics.js';
 import { serveOpenApi } from './http/openapi.js';
+import { PROBLEM_JSON, problemOf } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { createLogger } from './logger.js';
 
@@ -26,6 +28,11 @@ export async function createApp(
     routerOptions: { maxParamLength: MAX_PARAMETER },
     genReqId: () => uuidv7(),
     forceCloseConnections: 'idle',
+    // A path that cannot be decoded never reaches a route, nor Nest's filters.
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+      const problem = problemOf(error);
+      void reply.status(problem.status).header('content-type', PROBLEM_JSON).send(problem);
+    },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(options, seed), adapter, {
     logger: createLogger(options.log),

@@ -121,10 +121,7 @@ export class EmbeddingsUnavailableError extends TriptychError {
   readonly status = 503;
 
   constructor(detail: string, options?: ErrorOptions) {
-    super(
-      `The embedding provider did not answer usefully: ${detail.replace(/\.$/, '')}.`,
-      options,
-    );
+    super(`The embedding provider did not answer usefully: ${detail.replace(/\.$/, '')}.`, options);
   }
 }
 

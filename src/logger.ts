@@ -18,7 +18,12 @@ class JsonLogger implements LoggerService {
 
   constructor(level: string) {
     // Errors are logged by their stack alone: a driver's error carries the parameters of its statement.
-    this.#pino = pino({ level, base: { service: 'triptych' }, timestamp: pino.stdTimeFunctions.isoTime });
+    this.#pino = pino({
+      level,
+      base: { service: 'triptych' },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    });
   }
 
   log(message: unknown, ...context: unknown[]): void {

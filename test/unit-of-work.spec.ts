@@ -10,9 +10,12 @@ describeOnEachEngine('unit of work', (createDatabase) => {
   let home: TestDatabase;
   let database: Database;
   const tenants = new TenantContext();
-  const insert = (value: number): Promise<unknown> => database.query('INSERT INTO public.numbers VALUES ($1)', [value]);
+  const insert = (value: number): Promise<unknown> =>
+    database.query('INSERT INTO public.numbers VALUES ($1)', [value]);
   const numbers = async (): Promise<number[]> =>
-    (await database.query<{ value: number }>('SELECT value FROM public.numbers ORDER BY value')).map(({ value }) => value);
+    (await database.query<{ value: number }>('SELECT value FROM public.numbers ORDER BY value')).map(
+      ({ value }) => value,
+    );
 
   beforeAll(async () => {
     home = await createDatabase();
@@ -31,7 +34,9 @@ describeOnEachEngine('unit of work', (createDatabase) => {
       await insert(1);
       await database.unitOfWork(() => insert(2));
       await database.dataSource.query('INSERT INTO public.numbers VALUES (3)');
-      await database.dataSource.transaction((manager) => manager.query('INSERT INTO public.numbers VALUES (4)'));
+      await database.dataSource.transaction((manager) =>
+        manager.query('INSERT INTO public.numbers VALUES (4)'),
+      );
       const client = await database.pool.connect();
       await client.query('BEGIN');
       await client.query('INSERT INTO public.numbers VALUES (5)');
@@ -44,7 +49,9 @@ describeOnEachEngine('unit of work', (createDatabase) => {
   it('rolls everything back when the work throws', async () => {
     const failed = database.unitOfWork(async () => {
       await insert(1);
-      await database.dataSource.transaction((manager) => manager.query('INSERT INTO public.numbers VALUES (2)'));
+      await database.dataSource.transaction((manager) =>
+        manager.query('INSERT INTO public.numbers VALUES (2)'),
+      );
       throw new Error('on purpose');
     });
     await expect(failed).rejects.toThrow('on purpose');
@@ -88,9 +95,12 @@ describeOnEachEngine('unit of work', (createDatabase) => {
 
   it('gives every borrower a connection of its own tenant', async () => {
     const setting = async (): Promise<unknown> =>
-      (await database.query<{ tenant: string }>(`SELECT current_setting('app.tenant_id', true) AS tenant`))[0]?.tenant;
+      (await database.query<{ tenant: string }>(`SELECT current_setting('app.tenant_id', true) AS tenant`))[0]
+        ?.tenant;
     const seen = await Promise.all(
-      Array.from({ length: 40 }, (_, index) => tenants.run(`t${index % 4}`, () => database.unitOfWork(setting))),
+      Array.from({ length: 40 }, (_, index) =>
+        tenants.run(`t${index % 4}`, () => database.unitOfWork(setting)),
+      ),
     );
     expect(seen).toEqual(Array.from({ length: 40 }, (_, index) => `t${index % 4}`));
     expect(await setting()).toBe('');

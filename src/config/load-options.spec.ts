@@ -41,7 +41,15 @@ describe('loadOptions', () => {
         SPILL_OVER: 'perhaps',
         LOG_LEVEL: 'loud',
       });
-    for (const name of ['PORT', 'EMBEDDINGS', 'EMBEDDING_DIMENSIONS', 'TOKEN_BUDGETS', 'DATABASE_URL', 'SPILL_OVER', 'LOG_LEVEL'])
+    for (const name of [
+      'PORT',
+      'EMBEDDINGS',
+      'EMBEDDING_DIMENSIONS',
+      'TOKEN_BUDGETS',
+      'DATABASE_URL',
+      'SPILL_OVER',
+      'LOG_LEVEL',
+    ])
       expect(problems).toThrow(new RegExp(`^ {2}${name}: `, 'm'));
     expect(problems).toThrow(StartupError);
   });

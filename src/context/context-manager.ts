@@ -2,9 +2,10 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { requireInteger, requireStorable, requireText } from '../database/storable.js';
 import { EmbeddingsUnavailableError, InvalidEmbeddingError, InvalidInputError } from '../errors.js';
 import { LongTermMemory, type SearchOptions } from '../memory/long-term-memory.js';
-import { MAX_CONTENT, type NewMemory } from '../memory/memory-input.js';
+import { MAX_AGENT_ID, MAX_CONTENT, type NewMemory } from '../memory/memory-input.js';
 import type { MemoryEntry, ScoredMemory } from '../memory/memory-entry.entity.js';
 import { MAX_PAGE, SessionStore } from '../session/session-store.js';
+import { requireThreadId } from '../session/thread-id.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { resolveBudget, TOKEN_BUDGET, type TokenBudget } from '../working-context/token-budget.js';
 import { WorkingContextCompiler } from '../working-context/working-context-compiler.js';
@@ -125,7 +126,7 @@ function validate({
   memoryLimit,
   spillOver,
 }: CompileRequest): void {
-  requireText(threadId, 'threadId', 256);
+  requireThreadId(threadId);
   if (typeof systemPrompt !== 'string') refuse('systemPrompt', 'must be a string');
   if (systemPrompt.length > MAX_PROMPT) refuse('systemPrompt', `must have at most ${MAX_PROMPT} characters`);
   requireStorable(systemPrompt, 'systemPrompt');
@@ -135,7 +136,7 @@ function validate({
   if (task.description.trim() === '') refuse('task.description', 'must not be blank');
   requireStorable(task, 'task');
   if (modelTier !== undefined) requireText(modelTier, 'modelTier', 64);
-  if (agentId !== undefined) requireText(agentId, 'agentId', 256);
+  if (agentId !== undefined) requireText(agentId, 'agentId', MAX_AGENT_ID);
   if (memoryLimit !== undefined) requireInteger(memoryLimit, 'memoryLimit', 0, 1_000);
   if (spillOver !== undefined && typeof spillOver !== 'boolean') refuse('spillOver', 'must be true or false');
 }

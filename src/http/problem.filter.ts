@@ -1,6 +1,6 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { problemOf } from './problem.js';
+import { PROBLEM_JSON, problemOf } from './problem.js';
 
 /** Seconds after which a client may try again when a part of the service is away. */
 const RETRY_AFTER = '5';
@@ -27,9 +27,6 @@ export class ProblemFilter implements ExceptionFilter {
     }
     if (reply.sent) return;
     if (problem.status === 503) void reply.header('retry-after', RETRY_AFTER);
-    void reply
-      .status(problem.status)
-      .header('content-type', 'application/problem+json; charset=utf-8')
-      .send(problem);
+    void reply.status(problem.status).header('content-type', PROBLEM_JSON).send(problem);
   }
 }

@@ -13,6 +13,8 @@ export interface Problem {
   [extension: string]: unknown;
 }
 
+export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
+
 /** Statuses that the HTTP layer itself answers, by its own stable codes. */
 const CODES: Readonly<Record<number, string>> = {
   400: 'malformed_request',

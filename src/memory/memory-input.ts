@@ -22,6 +22,7 @@ export type MemoryChange = Partial<Pick<NewMemory, 'content' | 'metadata' | 'sou
 
 /** @throws InvalidInputError that names the field */
 export function validateNewMemory(memory: NewMemory, at = ''): void {
+  requireObject(memory, at.replace(/\.$/, '') || 'memory');
   requireText(memory.agentId, `${at}agentId`, MAX_AGENT_ID);
   validateContent(memory.content, `${at}content`);
   validateDetails(memory, at);
@@ -29,6 +30,7 @@ export function validateNewMemory(memory: NewMemory, at = ''): void {
 
 /** @throws InvalidInputError that names the field */
 export function validateChange(change: MemoryChange): void {
+  requireObject(change, 'change');
   if (change.content !== undefined) validateContent(change.content, 'content');
   validateDetails(change, '');
 }

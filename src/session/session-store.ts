@@ -4,7 +4,7 @@ import { LessThan } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Database } from '../database/database.js';
 import { decodeCursor, encodeCursor } from '../database/page-cursor.js';
-import { requireInteger, requireText } from '../database/storable.js';
+import { requireInteger } from '../database/storable.js';
 import { InvalidInputError, MessageIdTakenError, NotFoundError, VersionConflictError } from '../errors.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TenantRepository } from '../tenancy/tenant-repository.js';
@@ -13,7 +13,8 @@ import { MessageLog } from './message-log.js';
 import { validateMessages } from './message-validation.js';
 import type { Message, StoredMessage } from './message.js';
 import { Session } from './session.entity.js';
-import { MAX_THREAD_ID, TenantCheckpointer } from './tenant-checkpointer.js';
+import { TenantCheckpointer } from './tenant-checkpointer.js';
+import { requireThreadId } from './thread-id.js';
 
 export const MAX_PAGE = 1_000;
 /** Beyond every `seq`: an integer column ends there. */
@@ -76,7 +77,7 @@ export class SessionStore {
     { expectedVersion }: { expectedVersion?: number } = {},
   ): Promise<Omit<ThreadPage, 'nextBefore'>> {
     const tenantId = this.tenants.require();
-    requireText(threadId, 'threadId', MAX_THREAD_ID);
+    requireThreadId(threadId);
     validateMessages(messages);
     const prepared = messages.map((message) => {
       const { id = uuidv7(), ...body } = message;
@@ -112,7 +113,7 @@ export class SessionStore {
     { limit = 50, before }: { limit?: number; before?: number } = {},
   ): Promise<StoredMessage[]> {
     const tenantId = this.tenants.require();
-    requireText(threadId, 'threadId', MAX_THREAD_ID);
+    requireThreadId(threadId);
     requireInteger(limit, 'limit', 1, MAX_PAGE);
     if (before !== undefined) requireInteger(before, 'before', 1, NO_BEFORE);
     return this.#log.newest(tenantId, threadId, limit, before ?? NO_BEFORE);
@@ -164,7 +165,7 @@ export class SessionStore {
    * @throws NotFoundError when the thread has no session
    */
   async clearSession(threadId: string): Promise<void> {
-    requireText(threadId, 'threadId', MAX_THREAD_ID);
+    requireThreadId(threadId);
     await this.database.unitOfWork(async () => {
       if ((await this.#sessions.delete({ threadId })) === 0) throw new NotFoundError('thread');
       await this.#checkpointer.deleteThread(threadId);

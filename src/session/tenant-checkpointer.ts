@@ -14,16 +14,15 @@ import {
   type PendingWrite,
 } from '@langchain/langgraph-checkpoint';
 import type { Database } from '../database/database.js';
-import { requireText } from '../database/storable.js';
 import { threadKey, threadOf } from '../tenancy/thread-key.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { CheckpointSerializer } from './checkpoint-serializer.js';
 import type { HeldSession, MessageLog } from './message-log.js';
 import { MessageReference, type RowKey } from './message-reference.js';
+import { requireThreadId } from './thread-id.js';
 
 /** The channel of `MessagesAnnotation` and of every prebuilt agent. */
 const MESSAGES = 'messages';
-export const MAX_THREAD_ID = 256;
 
 /**
  * LangGraph's `PostgresSaver`, bound to the tenant in scope, with the conversation kept in the message
@@ -162,7 +161,7 @@ export class TenantCheckpointer extends PostgresSaver {
 
   #key(threadId: string): string {
     const tenantId = this.#tenants.require();
-    requireText(threadId, 'thread_id', MAX_THREAD_ID);
+    requireThreadId(threadId, 'thread_id');
     return threadKey(tenantId, threadId);
   }
 }

@@ -10,11 +10,16 @@ const call = (...ids: string[]): Message => ({
 });
 const result = (id: string): Message => ({ role: 'tool', tool_call_id: id, content: 'ok' });
 const shape = (...messages: Message[]): [string, number][] =>
-  groupMessages(messages.map((message) => ({ message }))).map(({ standing, entries }) => [standing, entries.length]);
+  groupMessages(messages.map((message) => ({ message }))).map(({ standing, entries }) => [
+    standing,
+    entries.length,
+  ]);
 
 describe('groupMessages', () => {
   it('leaves messages without tools alone', () => {
-    expect(shape(user, { role: 'assistant', content: 'hello' }, { role: 'assistant', tool_calls: [] })).toEqual([
+    expect(
+      shape(user, { role: 'assistant', content: 'hello' }, { role: 'assistant', tool_calls: [] }),
+    ).toEqual([
       ['sound', 1],
       ['sound', 1],
       ['sound', 1],
@@ -57,7 +62,11 @@ describe('groupMessages', () => {
   });
 
   it('groups the older form of a call alike', () => {
-    const calling: Message = { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } };
+    const calling: Message = {
+      role: 'assistant',
+      content: null,
+      function_call: { name: 'f', arguments: '{}' },
+    };
     expect(shape(calling, { role: 'function', name: 'f', content: 'ok' })).toEqual([['sound', 2]]);
     expect(shape(calling, { role: 'function', name: 'g', content: 'ok' })).toEqual([
       ['unanswered_tool_call', 1],

@@ -1,22 +1,7 @@
 import { countMessage, REPLY_PRIMING } from '../tokens/message-tokens.js';
 import { type TokenCounter } from '../tokens/token-counter.js';
 import { type Message } from '../session/message.js';
-
-/** What the model is to do now. Fields beside the description are shown to it as JSON. */
-export interface Task {
-  description: string;
-  [field: string]: unknown;
-}
-
-/** Everything that reaches the model. */
-export interface PromptParts {
-  systemPrompt: string;
-  /** The kept history, oldest first, without what only the store knows (`id`, `seq`, `tokens`, `createdAt`). */
-  messages: Message[];
-  /** The memories as one fenced block (`parseContextBlock` reads it), or `''`. */
-  context: string;
-  task: Task;
-}
+import { type PromptParts, type Task } from './working-context.js';
 
 /**
  * The prompt that the parts stand for, ready for a chat-completions request: one system message, the

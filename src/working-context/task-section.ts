@@ -1,8 +1,9 @@
 import { BudgetExceededError, InvalidInputError } from '../errors.js';
 import { type TokenCounter } from '../tokens/token-counter.js';
 import { fitText } from './fit-text.js';
-import { countTask, type Task } from './prompt.js';
+import { countTask } from './prompt.js';
 import { type ItemReceipt } from './receipt.js';
+import { type Task } from './working-context.js';
 
 export interface FittedTask {
   task: Task;

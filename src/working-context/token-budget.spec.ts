@@ -31,7 +31,9 @@ describe('resolveBudget', () => {
   });
 
   it('never gives out more than there is', () => {
-    const weights = fc.array(fc.nat(1_000), { minLength: 4, maxLength: 4 }).filter((w) => w.some((x) => x > 0));
+    const weights = fc
+      .array(fc.nat(1_000), { minLength: 4, maxLength: 4 })
+      .filter((w) => w.some((x) => x > 0));
     fc.assert(
       fc.property(weights, fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (weights, total) => {
         const sum = weights.reduce((a, b) => a + b, 0);
@@ -66,10 +68,22 @@ describe('assertBudget', () => {
   it.each<[string, Partial<TokenBudget>, string]>([
     ['no tokens', { tiers: { fast: 0, reasoning: 1 } }, 'The tier "fast" must be a positive whole number'],
     ['half a token', { tiers: { reasoning: 10.5 } }, 'not 10.5'],
-    ['no default tier', { defaultTier: 'toString' }, 'The default tier "toString" is none of: fast, reasoning.'],
+    [
+      'no default tier',
+      { defaultTier: 'toString' },
+      'The default tier "toString" is none of: fast, reasoning.',
+    ],
     ['a share above 1', { shares: { ...shares, taskAndBuffer: 1.5 } }, 'The share taskAndBuffer must be'],
-    ['a share that is no number', { shares: { ...shares, systemPrompt: NaN } }, 'The share systemPrompt must be'],
-    ['a wrong sum', { shares: { ...shares, systemPrompt: 0.25 } }, 'The four shares must add up to 1, not 1.1'],
+    [
+      'a share that is no number',
+      { shares: { ...shares, systemPrompt: NaN } },
+      'The share systemPrompt must be',
+    ],
+    [
+      'a wrong sum',
+      { shares: { ...shares, systemPrompt: 0.25 } },
+      'The four shares must add up to 1, not 1.09',
+    ],
   ])('refuses %s', (_, change, message) => {
     const budget = { ...DEFAULT_TOKEN_BUDGET, ...change };
     expect(() => {
@@ -79,7 +93,11 @@ describe('assertBudget', () => {
   });
 
   it('names every problem at once', () => {
-    const wrong = { ...DEFAULT_TOKEN_BUDGET, tiers: { a: -1, b: NaN }, shares: { ...shares, systemPrompt: -1 } };
+    const wrong = {
+      ...DEFAULT_TOKEN_BUDGET,
+      tiers: { a: -1, b: NaN },
+      shares: { ...shares, systemPrompt: -1 },
+    };
     expect(budgetProblems(wrong)).toHaveLength(5);
   });
 });

@@ -2,10 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { BudgetExceededError } from '../errors.js';
 import { countMessage } from '../tokens/message-tokens.js';
 import { type Keep, TokenCounter } from '../tokens/token-counter.js';
+import { contentHash } from './content-hash.js';
 import { fitText } from './fit-text.js';
 import { knownFrom, memoryDemand, rankMemories, selectMemories } from './memory-selection.js';
 import { systemMessage } from './prompt.js';
-import { contentHash, type ItemReceipt } from './receipt.js';
+import { type ItemReceipt } from './receipt.js';
 import { historyEntry, selectHistory } from './session-history.js';
 import { fitTask } from './task-section.js';
 import {

@@ -1,8 +1,13 @@
 import { type ScoredMemory } from '../memory/memory-entry.js';
-import { type StoredMessage } from '../session/message.js';
-import { type PromptParts, type Task } from './prompt.js';
+import { type Message, type StoredMessage } from '../session/message.js';
 import { type Receipt } from './receipt.js';
 import { type ResolvedBudget } from './token-budget.js';
+
+/** What the model is to do now. Fields beside the description are shown to it as JSON. */
+export interface Task {
+  description: string;
+  [field: string]: unknown;
+}
 
 /** A memory offered to the prompt. */
 export interface RelevantMemory extends ScoredMemory {
@@ -42,6 +47,16 @@ export interface TokenUsage {
   memory: number;
   /** The task and the priming of the reply. */
   task: number;
+}
+
+/** Everything that reaches the model. */
+export interface PromptParts {
+  systemPrompt: string;
+  /** The kept history, oldest first, without what only the store knows (`id`, `seq`, `tokens`, `createdAt`). */
+  messages: Message[];
+  /** The memories as one fenced block (`parseContextBlock` reads it), or `''`. */
+  context: string;
+  task: Task;
 }
 
 /** What the model sees now. `assemblePrompt` makes of it the messages that were counted. */

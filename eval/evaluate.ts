@@ -1,0 +1,98 @@
+import { type Dataset, type Query } from './datasets.js';
+import { type Figures, type Outcome, summarize } from './figures.js';
+import { type Service } from './service.js';
+import {
+  eraseConversation,
+  storeConversation,
+  type StoredConversation,
+  THREAD,
+} from './store-conversation.js';
+
+/** Results of a search that are judged; the largest k of the recall figures. */
+const SEARCH_LIMIT = 25;
+/** Memories offered to a compiled context: more than its share holds, so that the budget decides. */
+const MEMORY_LIMIT = 200;
+const SYSTEM_PROMPT =
+  'Answer the question from the conversation and the memories. Say so when they do not tell.';
+
+/**
+ * Measures one data set. Each conversation becomes a tenant, is asked its questions and is erased again.
+ * @param tenantPrefix makes the tenants of this run distinct from those of any other
+ * @param progress called with a line for each conversation
+ */
+export async function evaluate(
+  service: Service,
+  { name, tenants: conversations }: Dataset,
+  tenantPrefix: string,
+  progress: (line: string) => void,
+): Promise<Figures> {
+  const outcomes: Outcome[] = [];
+  const notes: string[] = [];
+  for (const [index, conversation] of conversations.entries()) {
+    const began = performance.now();
+    const questions = conversation.queries.filter(({ rel }) => rel.length > 0);
+    await service.tenants.run(`${tenantPrefix}-${index + 1}`, async () => {
+      const stored = await storeConversation(service, conversation);
+      notes.push(...stored.notes);
+      for (const question of questions) outcomes.push(await ask(service, stored, question));
+      await eraseConversation(service, stored);
+    });
+    notes.push(...doubts(conversation));
+    progress(
+      `${name}: conversation ${index + 1} of ${conversations.length}, ${conversation.docs.length} documents, ` +
+        `${questions.length} questions, ${((performance.now() - began) / 1000).toFixed(1)} s`,
+    );
+  }
+  return {
+    dataset: name,
+    conversations: conversations.length,
+    documents: conversations.reduce((total, { docs }) => total + docs.length, 0),
+    ...summarize(outcomes, service.tiers),
+    notes,
+  };
+}
+
+/** Searches, and compiles the working context of every tier, for a question with evidence. */
+async function ask(
+  { context, tiers }: Service,
+  { memories, messages }: StoredConversation,
+  { q, rel }: Query,
+): Promise<Outcome> {
+  const relevant = new Set(rel);
+  const began = performance.now();
+  const results = await context.searchMemory(q, { limit: SEARCH_LIMIT });
+  const searchMs = performance.now() - began;
+  const ranked = results.map(({ memory }) => memories.get(memory.memoryId) ?? memory.memoryId);
+  const evidenceKept: Record<string, number> = {};
+  for (const tier of tiers) {
+    const { receipt, degraded } = await context.compileWorkingContext({
+      threadId: THREAD,
+      systemPrompt: SYSTEM_PROMPT,
+      task: { description: q },
+      modelTier: tier,
+      memoryLimit: MEMORY_LIMIT,
+    });
+    // A context without its memories would pass for one that lost the evidence.
+    if (degraded.length > 0) throw new Error(`A context is degraded: ${JSON.stringify(degraded)}`);
+    const kept = new Set(
+      receipt.items
+        .filter(({ decision }) => decision === 'kept')
+        .map(({ id }) => memories.get(id) ?? messages.get(id)),
+    );
+    evidenceKept[tier] = [...relevant].filter((id) => kept.has(id)).length / relevant.size;
+  }
+  return { ranked, relevant, searchMs, evidenceKept };
+}
+
+/** What in a conversation makes its figures less than they seem. */
+function doubts({ id, docs, queries }: Dataset['tenants'][number]): string[] {
+  const known = new Set(docs.map((document) => document.id));
+  const unknown = queries.flatMap(({ rel }) => rel).filter((document) => !known.has(document)).length;
+  const without = queries.filter(({ rel }) => rel.length === 0).length;
+  return [
+    ...(unknown > 0
+      ? [`${id}: evidence names ${unknown} documents that are not there; they count as missed.`]
+      : []),
+    ...(without > 0 ? [`${id}: ${without} questions name no evidence; they were not asked.`] : []),
+  ];
+}

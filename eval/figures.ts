@@ -1,0 +1,60 @@
+import { bootstrapInterval, mean, ndcgAt, quantile, recallAt, reciprocalRank } from './metrics.js';
+
+/** What came of one question. */
+export interface Outcome {
+  /** Ids of the documents found, best first. */
+  ranked: readonly string[];
+  /** Ids of the documents that hold the evidence; not empty. */
+  relevant: ReadonlySet<string>;
+  searchMs: number;
+  /** By model tier: the share of the evidence that stands whole in the compiled context. */
+  evidenceKept: Readonly<Record<string, number>>;
+}
+
+/** Means over the questions that name evidence, as fractions from 0 to 1; NaN when there is no question. */
+export interface Summary {
+  questions: number;
+  recallAt5: number;
+  recallAt10: number;
+  /** 95 % confidence interval of `recallAt10`. */
+  recallAt10Interval: [low: number, high: number];
+  recallAt25: number;
+  /** Mean reciprocal rank, over the first 25 results. */
+  mrr: number;
+  ndcgAt10: number;
+  /** The share of the questions for which nothing at all was found. */
+  zeroResults: number;
+  /** By model tier. */
+  evidenceKept: Record<string, number>;
+  /** Milliseconds of one search, the embedding of the question included. */
+  searchMs: { p50: number; p95: number };
+}
+
+/** One row of the report. */
+export interface Figures extends Summary {
+  dataset: string;
+  conversations: number;
+  documents: number;
+  /** What could not be done as the data set says, a sentence each. */
+  notes: string[];
+}
+
+export function summarize(outcomes: readonly Outcome[], tiers: readonly string[]): Summary {
+  const over = (measure: (outcome: Outcome) => number): number[] => outcomes.map(measure);
+  const recall = (k: number): number[] => over(({ ranked, relevant }) => recallAt(ranked, relevant, k));
+  const searchMs = over((outcome) => outcome.searchMs);
+  return {
+    questions: outcomes.length,
+    recallAt5: mean(recall(5)),
+    recallAt10: mean(recall(10)),
+    recallAt10Interval: bootstrapInterval(recall(10)),
+    recallAt25: mean(recall(25)),
+    mrr: mean(over(({ ranked, relevant }) => reciprocalRank(ranked, relevant))),
+    ndcgAt10: mean(over(({ ranked, relevant }) => ndcgAt(ranked, relevant, 10))),
+    zeroResults: mean(over(({ ranked }) => (ranked.length === 0 ? 1 : 0))),
+    evidenceKept: Object.fromEntries(
+      tiers.map((tier) => [tier, mean(over(({ evidenceKept }) => evidenceKept[tier] ?? NaN))]),
+    ),
+    searchMs: { p50: quantile(searchMs, 0.5), p95: quantile(searchMs, 0.95) },
+  };
+}
