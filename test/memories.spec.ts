@@ -80,9 +80,7 @@ describeOnEachEngine('memories', (createDatabase) => {
       agentId: 'second',
     });
     expect(
-      (second.body as typeof found.body & { results: { memory: Entry }[] }).results.map(
-        ({ memory: m }) => m.agentId,
-      ),
+      (second.body as { results: { memory: Entry }[] }).results.map((result) => result.memory.agentId),
     ).toEqual(['second']);
   });
 

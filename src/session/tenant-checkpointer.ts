@@ -60,18 +60,32 @@ export class TenantCheckpointer extends PostgresSaver {
     return Math.floor(current ?? 0) + 1 + Math.random();
   }
 
+  /** No thread named: no checkpoint, as LangGraph's conformance suite has it. */
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
+    if (threadIdOf(config) === undefined) return undefined;
     const tuple = await super.getTuple(this.#stored(config));
     return tuple && this.#seen(tuple);
   }
 
+  /** Newest first. No thread named: all threads of the tenant, where LangGraph's saver lists everybody's. */
   override async *list(
     config: RunnableConfig,
     options?: CheckpointListOptions,
   ): AsyncGenerator<CheckpointTuple> {
-    const before = options?.before && this.#stored(options.before);
-    for await (const tuple of super.list(this.#stored(config), { ...options, ...(before && { before }) }))
-      yield await this.#seen(tuple);
+    const stored = threadIdOf(config) === undefined ? config : this.#stored(config);
+    for await (const tuple of super.list(stored, options)) yield await this.#seen(tuple);
+  }
+
+  /** Every list is one of the tenant's, whatever else it asks for. */
+  protected override _searchWhere(
+    ...[config, filter, before]: Parameters<PostgresSaver['_searchWhere']>
+  ): [string, unknown[]] {
+    const [where, values] = super._searchWhere(config, filter, before);
+    const ofTenant = `starts_with(thread_id, $${values.length + 1})`;
+    return [
+      where ? `${where} AND ${ofTenant}` : `WHERE ${ofTenant}`,
+      [...values, threadKey(this.#tenants.require(), '')],
+    ];
   }
 
   override async put(
@@ -85,7 +99,8 @@ export class TenantCheckpointer extends PostgresSaver {
     return this.#database.unitOfWork(async () => {
       let kept = checkpoint;
       if (isRoot(config)) {
-        const session = await this.#log.hold(this.#tenants.require(), threadIdOf(config));
+        const threadId = threadIdOf(config) ?? '';
+        const session = await this.#log.hold(this.#tenants.require(), threadId);
         if (conversation) kept = withMessages(checkpoint, await this.#log.record(session, conversation));
       }
       return this.#named(await super.put(stored, kept, metadata, newVersions));
@@ -159,15 +174,15 @@ export class TenantCheckpointer extends PostgresSaver {
     return { ...config, configurable: { ...config.configurable, thread_id } };
   }
 
-  #key(threadId: string): string {
+  #key(threadId: string | undefined): string {
     const tenantId = this.#tenants.require();
     requireThreadId(threadId, 'thread_id');
     return threadKey(tenantId, threadId);
   }
 }
 
-function threadIdOf({ configurable }: RunnableConfig): string {
-  return configurable?.['thread_id'] as string;
+function threadIdOf({ configurable }: RunnableConfig): string | undefined {
+  return configurable?.['thread_id'] as string | undefined;
 }
 
 /** A subgraph's checkpoints carry a namespace; the conversation of the thread is the root's. */

@@ -39,9 +39,24 @@ describe('TiktokenCounter.count', () => {
         expect(counter.count(text)).toBe(plain.encode_ordinary(text).length);
       }),
     );
-    const prose = 'The deal closed in Q3 (about $1,200,000); «Grüße» from Köln.\n\n'.repeat(400);
-    expect(counter.count(prose)).toBe(plain.encode_ordinary(prose).length);
   });
+
+  it.each(counters)(
+    'is the count of $name itself wherever a long text is cut into pieces',
+    ({ counter, plain }) => {
+      const longRun = /[\p{L}\p{M}]{300}|[^\s\p{L}\p{N}]{300}|\s{300}|\p{N}{300}/u;
+      const text = fc
+        .array(fc.constantFrom(...pieces), { minLength: 2, maxLength: 12 })
+        .map((parts) => parts.join('').repeat(3_000))
+        .filter((text) => !longRun.test(text) && /\S [^]|\S\n[^\s/]/u.test(text));
+      fc.assert(
+        fc.property(text, (text) => {
+          const long = text.slice(0, 20_000);
+          expect(counter.count(long)).toBe(plain.encode_ordinary(long).length);
+        }),
+      );
+    },
+  );
 
   it.each(counters)('adds up over lines in $name', ({ counter }) => {
     const line = longText.filter(
@@ -103,14 +118,22 @@ describe('TiktokenCounter.truncate', () => {
   it('splits no character', () => {
     const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
     const split = (text: string): string[] => Array.from(graphemes.segment(text), ({ segment }) => segment);
+    const joined = fc
+      .array(fc.constantFrom('👩‍🚀', '🇩🇪🇫🇷', 'e\u0301', '한', 'நி', '👍🏽', '\r\n', 'a', ' '), { maxLength: 20 })
+      .map((parts) => parts.join(''));
     fc.assert(
-      fc.property(anyText, fc.integer({ min: 0, max: 40 }), keep, (text, maxTokens, side) => {
-        const kept = split(counter.truncate(text, maxTokens, side));
-        const all = split(text);
-        expect(kept).toEqual(
-          side === 'start' ? all.slice(0, kept.length) : all.slice(all.length - kept.length),
-        );
-      }),
+      fc.property(
+        fc.oneof(anyText, joined),
+        fc.integer({ min: 0, max: 40 }),
+        keep,
+        (text, maxTokens, side) => {
+          const kept = split(counter.truncate(text, maxTokens, side));
+          const all = split(text);
+          expect(kept).toEqual(
+            side === 'start' ? all.slice(0, kept.length) : all.slice(all.length - kept.length),
+          );
+        },
+      ),
     );
   });
 
@@ -132,6 +155,13 @@ describe('TiktokenCounter.truncate', () => {
     expect(counter.count(counter.truncate('lorem ipsum dolor '.repeat(5_000), 8_000, 'end'))).toBeGreaterThan(
       7_990,
     );
+  });
+
+  it('stays within the limit where the kept end is encoded in more tokens than it had in the whole', () => {
+    for (let maxTokens = 1; maxTokens < 200; maxTokens++)
+      expect(counter.count(counter.truncate('hello'.repeat(300), maxTokens, 'end'))).toBeLessThanOrEqual(
+        maxTokens,
+      );
   });
 
   it('gives nothing for no room', () => {
