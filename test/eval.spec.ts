@@ -4,8 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { main } from '../eval/command.js';
+import { readDatasets, type Selection } from '../eval/datasets.js';
+import { evaluate } from '../eval/evaluate.js';
+import { type Outcome, summarize } from '../eval/figures.js';
 import { bootstrapInterval, mean, ndcgAt, quantile, recallAt, reciprocalRank } from '../eval/metrics.js';
 import { type Report } from '../eval/report.js';
+import { Service } from '../eval/service.js';
 
 const relevant = new Set(['a', 'b']);
 
@@ -13,6 +17,7 @@ describe('the measures of a ranked answer', () => {
   it('counts as recall the share of the evidence in the first k', () => {
     const ranked = ['x', 'a', 'y', 'b', 'z'];
     expect([1, 2, 3, 4, 5].map((k) => recallAt(ranked, relevant, k))).toEqual([0, 0.5, 0.5, 1, 1]);
+    expect(recallAt(['a', 'x'], relevant, 1)).toBe(0.5);
     expect(recallAt([], relevant, 10)).toBe(0);
   });
 
@@ -77,6 +82,31 @@ describe('the figures over all questions', () => {
       '0.300000',
     ]);
     expect(mean(values)).toBe(0.5);
+  });
+});
+
+describe('the summary of outcomes', () => {
+  it('counts the questions that found nothing, and averages the rest of the figures over all', () => {
+    const outcome = (ranked: string[], searchMs: number, small: number): Outcome => ({
+      ranked,
+      relevant,
+      searchMs,
+      evidenceKept: { small },
+    });
+    const outcomes = [
+      outcome(['a', 'b'], 4, 1),
+      outcome([], 2, 0),
+      outcome([], 3, 0),
+      outcome(['x'], 1, 0.5),
+    ];
+    expect(summarize(outcomes, ['small'])).toMatchObject({
+      questions: 4,
+      recallAt10: 0.25,
+      mrr: 0.25,
+      zeroResults: 0.5,
+      evidenceKept: { small: 0.375 },
+      searchMs: { p50: 2.5 },
+    });
   });
 });
 
@@ -181,9 +211,9 @@ describe('a whole run', () => {
     expect(notes).toMatch(/endless could not be stored as a memory\. .*at most 100000 characters/);
     expect(notes).toMatch(/blank could not be stored as a memory\. .*must not be blank/);
     expect(notes).not.toMatch(/bicycle-\d+ could not/);
-    expect(notes).toMatch(/one: 2 documents have a date that is not ISO 8601/);
-    expect(notes).toMatch(/two: evidence names 1 documents that are not there/);
-    expect(notes).toMatch(/one: 1 questions name no evidence/);
+    expect(notes).toMatch(/one: documents stored without their date, .*: 2\./);
+    expect(notes).toMatch(/two: documents named as evidence that are not there, .*: 1\./);
+    expect(notes).toMatch(/one: questions that name no evidence, not asked: 1\./);
     expect(answer.printed).toContain('shop: one: the document endless could not be stored');
   });
 
@@ -196,6 +226,52 @@ describe('a whole run', () => {
     expect(made).toContain(`node ${process.versions.node} · embedded PostgreSQL ${report.setup.postgres}`);
     expect(made).toContain(`embedder ${report.setup.embedder}, 1536 dimensions`);
     expect(answer.told).toContain('shop: conversation 2 of 2, 1 documents, 1 questions');
+  });
+});
+
+describe('the choice of data', () => {
+  it('reads data sets in the order of their files, and only what was asked for', () => {
+    const path = folderOf('two', { 'b.json': shop, 'a.json': { ...shop, name: 'market' } });
+    const sizes = (selection?: Selection) =>
+      readDatasets(path, selection).map(({ name, tenants }) => [name, tenants.length]);
+    expect(sizes()).toEqual([
+      ['market', 2],
+      ['shop', 2],
+    ]);
+    expect(sizes({ names: ['shop'], limit: 1 })).toEqual([['shop', 1]]);
+  });
+});
+
+describe('a database that outlives the run', () => {
+  let service: Service;
+  beforeAll(async () => {
+    service = await Service.start({});
+  });
+  afterAll(() => service.close());
+
+  const tenants = [{ id: 'two', docs: [lesson], queries: [{ id: 'asked', q: 'piano', rel: ['lesson'] }] }];
+  const left = () =>
+    service.tenants.run('eval-test-1', async () => ({
+      memories: (await service.memory.list()).memories.map(({ content, source }) => ({ content, source })),
+      threads: (await service.context.session.listSessions()).sessions.length,
+    }));
+
+  it('holds a conversation while it is asked, and nothing of it afterwards', async () => {
+    const during: ReturnType<typeof left>[] = [];
+    const search = service.context.searchMemory.bind(service.context);
+    service.context.searchMemory = async (...request) => {
+      during.push(left());
+      await during[0];
+      return search(...request);
+    };
+    await evaluate(service, { name: 'shop', tenants }, 'eval-test', () => undefined);
+    expect(await Promise.all(during)).toEqual([
+      {
+        memories: [{ content: lesson.text, source: { threadId: '1', seq: 0, speaker: 'Ada' } }],
+        threads: 1,
+      },
+    ]);
+    expect(await left()).toEqual({ memories: [], threads: 0 });
   });
 });
 

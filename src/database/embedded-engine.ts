@@ -1,4 +1,6 @@
 import type { PGlite } from '@electric-sql/pglite';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { FolderLock } from './folder-lock.js';
 
 /** `memory://` keeps nothing and needs no lock. */
@@ -24,10 +26,12 @@ export class EmbeddedEngine {
       // Loaded on demand: a service on an external database never pays for the WebAssembly build.
       const { PGlite } = await import('@electric-sql/pglite');
       const { vector } = await import('@electric-sql/pglite-pgvector');
+      const folder = lock ? join(dataDir, 'pgdata') : IN_MEMORY;
+      const isNew = !existsSync(join(folder, 'PG_VERSION'));
       const pglite = await PGlite.create({
-        dataDir: lock ? `${dataDir}/pgdata` : IN_MEMORY,
+        dataDir: folder,
         extensions: { vector },
-        ...(seed && { loadDataDir: seed }),
+        ...(seed && isNew && { loadDataDir: seed }),
       });
       return new EmbeddedEngine(pglite, lock);
     } catch (error) {
@@ -41,8 +45,9 @@ export class EmbeddedEngine {
     this.#lock?.release();
   }
 
+  /** Closing twice is closing once. */
   async close(): Promise<void> {
-    await this.pglite.close();
+    if (!this.pglite.closed) await this.pglite.close();
     this.#lock?.release();
   }
 }

@@ -1,13 +1,13 @@
 /**
  * Where a text is cut before it is encoded. Byte-pair encoding is quadratic in the length of a pre-token:
  * `'a'` × 100,000 takes tiktoken 9 s and × 1,000,000 makes it throw. So a run of one kind of character is
- * cut every {@link RUN_LIMIT} units, which is the only thing that can change a count. Everything else is cut
- * where every encoding starts a new pre-token anyway (a *seam*), only to keep the pieces small.
+ * cut every {@link RUN_LIMIT} units. Everything else is cut where every encoding starts a new pre-token anyway
+ * (a *seam*), which changes no count and only keeps the pieces small.
  */
 
 /** A multiple of 3 (digits are taken in threes) and of 128 (the longest blank token): such runs stay exact. */
 const RUN_LIMIT = 384;
-/** A backstop for runs that this engine's Unicode tables and the encoder's see differently. */
+/** The longest way without a seam: a backstop for runs that our Unicode tables and the encoder's see differently. */
 const SEAMLESS_LIMIT = 4_096;
 /** A piece reaches this length before a seam ends it: long enough to hide the cost of a call into WASM. */
 const PIECE_LENGTH = 4_096;

@@ -16,9 +16,9 @@ export const ENCODINGS: readonly TiktokenEncoding[] = [
 
 /**
  * Counts with OpenAI's own encodings. A text is encoded piece by piece (`pieceEnd`) and its count is, by
- * definition, the sum over its pieces: the encoder's own count for every text without a run of more than 384
- * characters of one kind, and linear in time for all texts. What looks like a control token (`<|endoftext|>`)
- * is plain text.
+ * definition, the sum over its pieces: linear in time for all texts, and the encoder's own count for every text
+ * without 384 characters of one kind in a row or 4,096 without a word's or a line's end (base64). What looks
+ * like a control token (`<|endoftext|>`) is plain text.
  *
  * Making one reads the encoding's table: 60 to 350 ms, once for a process. Its memory goes with the object.
  */
@@ -44,7 +44,7 @@ export class TiktokenCounter extends TokenCounter {
     for (let start = 0, end: number; start < text.length; start = end) {
       end = pieceEnd(text, start);
       const piece = text.slice(start, end);
-      // A long run is the same piece over and over: 10 MB of one letter in 0.1 s instead of 5 s.
+      // A long run is the same piece over and over: 10 MB of one letter take 0.1 s so, and 5 s otherwise.
       if (piece !== last.piece) last = { piece, tokens: this.#encoder.encode_ordinary(piece).length };
       total += last.tokens;
     }

@@ -175,7 +175,7 @@ describe('WorkingContextCompiler.compile, for every input', () => {
       fc.property(anyInput, (input) => {
         check(compiler.compile(input), input);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   };
 

@@ -32,7 +32,10 @@ export function checkSnippets(snippets: ReadonlyMap<string, string>): string[] {
   const program = ts.createProgram([...files.keys()], options, host);
   return [...files.keys()].flatMap((path) => {
     const source = program.getSourceFile(path);
-    const diagnostics = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+    const diagnostics = [
+      ...program.getSyntacticDiagnostics(source),
+      ...program.getSemanticDiagnostics(source),
+    ];
     return diagnostics.map(({ messageText, start = 0 }) => {
       const line = source ? source.getLineAndCharacterOfPosition(start).line + 1 : 0;
       return `${path}:${line} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;

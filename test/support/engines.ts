@@ -28,7 +28,7 @@ const embedded: CreateDatabase = ({ empty = false } = {}) => {
 
 let counter = 0;
 
-const postgres: CreateDatabase = async ({ empty = false } = {}) => {
+export const postgres: CreateDatabase = async ({ empty = false } = {}) => {
   const url = new URL(process.env['TEST_DATABASE_URL'] ?? '');
   const name = `triptych_test_${process.pid}_${(counter += 1)}`;
   await onServer(

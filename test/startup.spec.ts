@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { checkOptions } from '../src/config/load-options.js';
+import type { TriptychSettings } from '../src/config/options.js';
+import { Database } from '../src/database/database.js';
+import { StartupError } from '../src/errors.js';
+import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
+import { TestService } from './support/service.js';
+
+const open = (database: TriptychSettings['database'], more: TriptychSettings = {}): Promise<Database> =>
+  Database.open({
+    options: checkOptions({ ...more, database }),
+    entities: [],
+    tenantOfCaller: () => undefined,
+  });
+
+async function run(url: string, ...statements: string[]): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  for (const statement of statements) await client.query(statement);
+  await client.end();
+}
+
+describeOnEachEngine('a service that starts', (createDatabase) => {
+  it('keeps what it acknowledged through a restart', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'triptych-restart-'));
+    const created = await createDatabase();
+    const home: TestDatabase =
+      created.engine === 'embedded' ? { ...created, settings: { dataDir: folder } } : created;
+    const first = await TestService.start(home);
+    const messages = [{ role: 'user', content: 'Remember me.' }];
+    expect((await first.as('acme').post('/v1/sessions/t/messages', { messages })).status).toBe(201);
+    expect((await first.as('acme').post('/v1/memories', { agentId: 'a', content: 'kept' })).status).toBe(201);
+    await first.stop();
+    const second = await TestService.start(home);
+    expect((await second.as('acme').get('/v1/sessions/t/messages')).body).toMatchObject({ messages });
+    expect((await second.as('acme').get('/v1/memories')).body).toMatchObject({
+      memories: [{ content: 'kept' }],
+    });
+    await second.stop();
+    await created.drop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('refuses another dimension than the stored one, and says which to set', async () => {
+    const home = await createDatabase();
+    const folder = mkdtempSync(join(tmpdir(), 'triptych-dimension-'));
+    const settings = home.engine === 'embedded' ? { dataDir: folder } : home.settings;
+    await (await open(settings)).close();
+    const other = open(settings, { embeddings: { dimensions: 768 } });
+    await expect(other).rejects.toThrow(StartupError);
+    await expect(other).rejects.toThrow('EMBEDDING_DIMENSIONS=1536');
+    await (await open(settings)).close();
+    await home.drop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+it('refuses a data folder that another service holds, by its pid', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'triptych-held-'));
+  const holder = await open({ dataDir });
+  await expect(open({ dataDir })).rejects.toThrow(`process ${process.pid}`);
+  await holder.close();
+  await (await open({ dataDir })).close();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+it('says that the database cannot be reached', async () => {
+  await expect(open({ url: 'postgres://nobody@127.0.0.1:1/none' })).rejects.toThrow(
+    /cannot be opened.*DATABASE_URL/,
+  );
+});
+
+if (process.env['TEST_DATABASE_URL'])
+  describe('an external database', () => {
+    let home: TestDatabase;
+    let url: string;
+
+    beforeEach(async () => {
+      home = await postgres({ empty: true });
+      url = home.settings.url ?? '';
+    });
+    afterEach(() => home.drop());
+
+    it('is not migrated unless asked for, and the refusal names the command', async () => {
+      await run(url, 'CREATE EXTENSION vector');
+      await expect(open({ url })).rejects.toThrow(/no Triptych schema yet.*npm run migration:run/);
+      await (await open({ url, migrateOnStart: true })).close();
+      await (await open({ url })).close();
+    });
+
+    it('is refused without pgvector, with the statement that adds it', async () => {
+      await expect(open({ url })).rejects.toThrow(/CREATE EXTENSION vector/);
+    });
+
+    it('is refused when its schema is behind, and served when it is ahead', async () => {
+      await (await open({ url, migrateOnStart: true })).close();
+      await run(url, `INSERT INTO shared.migrations (timestamp, name) VALUES (9, 'FromTheFuture9')`);
+      await (await open({ url })).close();
+      await run(url, `DELETE FROM shared.migrations WHERE name LIKE 'Checkpoints%'`);
+      await expect(open({ url })).rejects.toThrow(/behind by 1 migration.*Checkpoints/);
+    });
+
+    it('is migrated by 8 services that start at once', async () => {
+      const databases = await Promise.all(
+        Array.from({ length: 8 }, () => open({ url, migrateOnStart: true, poolSize: 2 })),
+      );
+      await Promise.all(databases.map((database) => database.close()));
+      expect(databases).toHaveLength(8);
+    });
+
+    it('works without a superuser once the extension exists', async () => {
+      const role = `triptych_plain_${process.pid}`;
+      const name = new URL(url).pathname.slice(1);
+      await run(
+        url,
+        'CREATE EXTENSION vector',
+        `CREATE ROLE ${role} LOGIN NOSUPERUSER`,
+        `GRANT CREATE ON DATABASE ${name} TO ${role}`,
+      );
+      const plain = new URL(url);
+      plain.username = role;
+      try {
+        const service = await TestService.start({
+          ...home,
+          settings: { url: plain.href, migrateOnStart: true },
+        });
+        const stored = await service
+          .as('acme')
+          .post('/v1/memories', { agentId: 'a', content: 'stored by a plain role' });
+        expect(stored.status).toBe(201);
+        const messages = [{ role: 'user', content: 'hello' }];
+        expect((await service.as('acme').post('/v1/sessions/t/messages', { messages })).status).toBe(201);
+        await service.stop();
+      } finally {
+        await run(url, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+      }
+    });
+  });
