@@ -91,7 +91,7 @@ async function run(
       setup: await service.setup(),
       startedAt: startedAt.toISOString(),
       seconds: (performance.now() - began) / 1000,
-      tiers: service.tiers,
+      tiers: [...service.tiers.keys()],
       datasets,
     };
     print(formatReport(report));

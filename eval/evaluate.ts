@@ -10,8 +10,14 @@ import {
 
 /** Results of a search that are judged; the largest k of the recall figures. */
 const SEARCH_LIMIT = 25;
-/** Memories offered to a compiled context: more than its share holds, so that the budget decides. */
-const MEMORY_LIMIT = 200;
+/**
+ * One memory is offered to a compiled context for so many tokens of its tier. A turn takes about 100 in the
+ * prompt and memories have a third of the tier, so that the budget decides and not this number, even when the
+ * history says most of them already.
+ */
+const TOKENS_PER_MEMORY = 100;
+/** The service recalls no more. */
+const MOST_MEMORIES = 1_000;
 const SYSTEM_PROMPT =
   'Answer the question from the conversation and the memories. Say so when they do not tell.';
 
@@ -47,7 +53,7 @@ export async function evaluate(
     dataset: name,
     conversations: conversations.length,
     documents: conversations.reduce((total, { docs }) => total + docs.length, 0),
-    ...summarize(outcomes, service.tiers),
+    ...summarize(outcomes, [...service.tiers.keys()]),
     notes,
   };
 }
@@ -64,13 +70,13 @@ async function ask(
   const searchMs = performance.now() - began;
   const ranked = results.map(({ memory }) => memories.get(memory.memoryId) ?? memory.memoryId);
   const evidenceKept: Record<string, number> = {};
-  for (const tier of tiers) {
+  for (const [tier, tokens] of tiers) {
     const { receipt, degraded } = await context.compileWorkingContext({
       threadId: THREAD,
       systemPrompt: SYSTEM_PROMPT,
       task: { description: q },
       modelTier: tier,
-      memoryLimit: MEMORY_LIMIT,
+      memoryLimit: Math.min(MOST_MEMORIES, Math.ceil(tokens / TOKENS_PER_MEMORY)),
     });
     // A context without its memories would pass for one that lost the evidence.
     if (degraded.length > 0) throw new Error(`A context is degraded: ${JSON.stringify(degraded)}`);
@@ -91,8 +97,8 @@ function doubts({ id, docs, queries }: Dataset['tenants'][number]): string[] {
   const without = queries.filter(({ rel }) => rel.length === 0).length;
   return [
     ...(unknown > 0
-      ? [`${id}: evidence names ${unknown} documents that are not there; they count as missed.`]
+      ? [`${id}: documents named as evidence that are not there, counted as missed: ${unknown}.`]
       : []),
-    ...(without > 0 ? [`${id}: ${without} questions name no evidence; they were not asked.`] : []),
+    ...(without > 0 ? [`${id}: questions that name no evidence, not asked: ${without}.`] : []),
   ];
 }

@@ -26,15 +26,15 @@ export class Service {
   readonly context: ContextManager;
   readonly memory: LongTermMemory;
   readonly tenants: TenantContext;
-  /** Model tiers of the token budget, the smallest first. */
-  readonly tiers: readonly string[];
+  /** Tokens of each model tier of the budget, the smallest first. */
+  readonly tiers: ReadonlyMap<string, number>;
 
   private constructor(private readonly app: INestApplicationContext) {
     this.context = app.get(ContextManager);
     this.memory = app.get(LongTermMemory);
     this.tenants = app.get(TenantContext);
     const { tiers } = app.get<TokenBudget>(TOKEN_BUDGET);
-    this.tiers = Object.keys(tiers).sort((a, b) => (tiers[a] ?? 0) - (tiers[b] ?? 0));
+    this.tiers = new Map(Object.entries(tiers).sort(([, a], [, b]) => a - b));
   }
 
   /**

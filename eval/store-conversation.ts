@@ -53,7 +53,7 @@ export async function storeConversation(
   }
   const undated = docs.filter(({ date }) => date && !isMoment(date)).length;
   if (undated > 0)
-    notes.push(`${id}: ${undated} documents have a date that is not ISO 8601; stored without.`);
+    notes.push(`${id}: documents stored without their date, which is not ISO 8601: ${undated}.`);
   return { memories, messages, notes };
 }
 

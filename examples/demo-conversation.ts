@@ -282,7 +282,7 @@ export const CONVERSATION: readonly Message[] = [
 
 "Dear neighbours, the Lumen turns forty! On Saturday 12 September we show the first film that ever ran here, with live piano, and afterwards there is food and talk in the foyer. Music outside ends at 22:00; after that we shut the doors and are as quiet as ninety happy people can be. If it is too loud all the same, please call Jonas before you call anybody else: he stands at the door and turns it down at once. On Sunday from 11:00 the school classes show their own films, admission free, and we would be glad to see you there. There is one glass of something good on us for everybody who lives in this street. Your neighbours from the Lumen"
 
-The number of Jonas goes below it. Half a page, so it fits the cards that your neighbour prints.`,
+The number of Jonas goes below it. Half a page, so it fits the cards that his neighbour prints.`,
   ),
   jonas(
     'I do have patience. But it is good, I take it. One glass for everybody in the street, who pays for that?',

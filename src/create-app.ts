@@ -1,6 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
 import { Registry } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import packageJson from '../package.json' with { type: 'json' };
@@ -8,7 +9,7 @@ import { AppModule } from './app.module.js';
 import type { TriptychOptions } from './config/options.js';
 import { measureRequests } from './http/metrics.js';
 import { serveOpenApi } from './http/openapi.js';
-import { PROBLEM_JSON, problemOf } from './http/problem.js';
+import { PROBLEM_JSON, problemOf, refusalOf } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { createLogger } from './logger.js';
 
@@ -29,9 +30,14 @@ export async function createApp(
     genReqId: () => uuidv7(),
     forceCloseConnections: 'idle',
     // A path that cannot be decoded never reaches a route, nor Nest's filters.
-    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
-      const problem = problemOf(error);
-      void reply.status(problem.status).header('content-type', PROBLEM_JSON).send(problem);
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      const problem = { ...problemOf(error), detail: 'The path is not acceptable.' };
+      void reply.status(problem.status).headers({ 'content-type': PROBLEM_JSON, 'x-request-id': request.id });
+      void reply.send(problem);
+    },
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
+      if (socket.writable) socket.end(refusalOf(error));
+      else socket.destroy();
     },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(options, seed), adapter, {

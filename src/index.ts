@@ -15,13 +15,26 @@ export type { MemoryChange, NewMemory } from './memory/memory-input.js';
 
 export { WorkingContextModule } from './working-context/working-context.module.js';
 export { WorkingContextCompiler } from './working-context/working-context-compiler.js';
+export { assemblePrompt } from './working-context/prompt.js';
+export { parseContextBlock } from './working-context/memory-block.js';
 export { DEFAULT_TOKEN_BUDGET, TOKEN_BUDGET, type TokenBudget } from './working-context/token-budget.js';
-export type { CompileInput, Task, WorkingContext } from './working-context/working-context.js';
+export type { ItemReceipt, Reason, Receipt, SectionReceipt } from './working-context/receipt.js';
+export type { ResolvedBudget } from './working-context/token-budget.js';
+export type {
+  CompileInput,
+  Degradation,
+  RelevantMemory,
+  Task,
+  TokenUsage,
+  WorkingContext,
+} from './working-context/working-context.js';
 
 export { TenancyModule } from './tenancy/tenancy.module.js';
 export { TenantContext } from './tenancy/tenant-context.js';
+export { AuthenticationGuard } from './tenancy/authentication.guard.js';
 export { TenantInterceptor } from './tenancy/tenant.interceptor.js';
 
 export { Embedder, type EmbeddingKind } from './embeddings/embedder.js';
 export { TokenCounter } from './tokens/token-counter.js';
+export { ProblemFilter } from './http/problem.filter.js';
 export * from './errors.js';

@@ -1,6 +1,7 @@
 import { ConsoleLogger, type LoggerService, type LogLevel } from '@nestjs/common';
 import { pino } from 'pino';
 import type { TriptychOptions } from './config/options.js';
+import { StartupError } from './errors.js';
 
 const NEST_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
 const PINO_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -57,7 +58,10 @@ class JsonLogger implements LoggerService {
       ...(typeof name === 'string' && { context: name }),
       ...(typeof stack === 'string' && { stack }),
     };
-    if (message instanceof Error) this.#pino[level]({ ...members, stack: message.stack }, message.message);
+    // A refusal to start is for whoever starts it; where in the code it was decided does not matter to them.
+    if (message instanceof StartupError) this.#pino[level](members, message.message);
+    else if (message instanceof Error)
+      this.#pino[level]({ ...members, stack: message.stack }, message.message);
     else if (typeof message === 'object' && message !== null) this.#pino[level]({ ...members, ...message });
     else this.#pino[level](members, String(message));
   }

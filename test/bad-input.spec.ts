@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { connect } from 'node:net';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
 import { TestService, type Answer, type TenantClient } from './support/service.js';
@@ -331,6 +332,22 @@ describeOnEachEngine('bad input', (createDatabase) => {
       expect(answer.body).toMatchObject({ status: 400, code: 'invalid_tenant' });
     },
   );
+
+  it.each([
+    ['no HTTP at all', 'hello there\r\n\r\n', 400, 'malformed_request'],
+    [
+      'headers of 20 kB',
+      `GET / HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'headers_too_large',
+    ],
+  ])('answers %s with a problem', async (_what, request, status, code) => {
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    socket.end(request);
+    const answer = Buffer.concat(await socket.toArray()).toString();
+    expect(answer).toContain(`HTTP/1.1 ${status} `);
+    expect(JSON.parse(answer.slice(answer.indexOf('{')))).toMatchObject({ status, code });
+  });
 
   it('refuses a body that is no JSON by its type', async () => {
     const headers = { 'x-tenant-id': 'acme', 'content-type': 'text/csv' };

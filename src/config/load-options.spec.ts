@@ -15,6 +15,7 @@ describe('loadOptions', () => {
     expect(loadOptions({ OPENAI_API_KEY: 'key' }).embeddings.provider).toBe('openai');
     expect(loadOptions({ OPENAI_BASE_URL: 'http://127.0.0.1:4000/v1' }).embeddings.provider).toBe('openai');
     expect(loadOptions({ OPENAI_API_KEY: 'key', EMBEDDINGS: 'local' }).embeddings.provider).toBe('local');
+    expect(checkOptions({ embeddings: { apiKey: 'key' } }).embeddings.provider).toBe('openai');
   });
 
   it('reads numbers, flags and JSON, and counts an empty variable as absent', () => {
@@ -40,6 +41,7 @@ describe('loadOptions', () => {
         DATABASE_URL: 'mysql://x',
         SPILL_OVER: 'perhaps',
         LOG_LEVEL: 'loud',
+        HOST: '0.0.0.0',
       });
     for (const name of [
       'PORT',
@@ -49,6 +51,7 @@ describe('loadOptions', () => {
       'DATABASE_URL',
       'SPILL_OVER',
       'LOG_LEVEL',
+      'HOST',
     ])
       expect(problems).toThrow(new RegExp(`^ {2}${name}: `, 'm'));
     expect(problems).toThrow(StartupError);
@@ -60,6 +63,9 @@ describe('loadOptions', () => {
     expect(() => loadOptions({ TOKEN_BUDGETS: '{"fast":8000}' })).toThrow(/TOKEN_BUDGETS: .*default tier/);
     const shares = '{"systemPrompt":0.5,"sessionHistory":0.5,"relevantContext":0.5,"taskAndBuffer":0.5}';
     expect(() => loadOptions({ BUDGET_SHARES: shares })).toThrow(/BUDGET_SHARES: .*add up to 1/);
+    expect(() => loadOptions({ BUDGET_SHARES: '{"systemPrompt":2}' })).toThrow(
+      /BUDGET_SHARES\.systemPrompt: /,
+    );
   });
 });
 

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { StartupError } from '../errors.js';
 import { deepFreeze, optionsSchema, type TriptychOptions, type TriptychSettings } from './options.js';
 
@@ -46,10 +48,11 @@ export const VARIABLE_NAMES: readonly string[] = VARIABLES.map(([name]) => name)
 
 /**
  * Reads the settings of the service from environment variables; an empty variable counts as absent.
- * `EMBEDDINGS` is `openai` when a key or a base URL is given, otherwise `local`.
+ * Unless it is told which to read, those of the process and, for names that are not set there, of the
+ * file `.env` in the working directory.
  * @throws StartupError that lists every problem at once, by variable name
  */
-export function loadOptions(environment: NodeJS.ProcessEnv = process.env): TriptychOptions {
+export function loadOptions(environment: NodeJS.ProcessEnv = environmentWithFile()): TriptychOptions {
   const settings: Record<string, Record<string, unknown>> = {};
   for (const [name, path, parse] of VARIABLES) {
     const value = environment[name];
@@ -57,12 +60,18 @@ export function loadOptions(environment: NodeJS.ProcessEnv = process.env): Tript
     const [room = '', key = ''] = path.split('.');
     (settings[room] ??= {})[key] = parse(value);
   }
-  const embeddings = (settings['embeddings'] ??= {});
-  embeddings['provider'] ??= embeddings['apiKey'] || embeddings['baseUrl'] ? 'openai' : 'local';
-  return checkOptions(
-    settings,
-    (path) => VARIABLES.find(([, filled]) => path.startsWith(filled))?.[0] ?? path,
-  );
+  return checkOptions(settings, nameOfVariable);
+}
+
+function environmentWithFile(): NodeJS.ProcessEnv {
+  if (!existsSync('.env')) return process.env;
+  return { ...parseEnv(readFileSync('.env', 'utf8')), ...process.env };
+}
+
+/** A path inside a JSON variable is told behind its name: `BUDGET_SHARES.taskAndBuffer`. */
+function nameOfVariable(path: string): string {
+  const variable = VARIABLES.find(([, filled]) => path === filled || path.startsWith(`${filled}.`));
+  return variable ? variable[0] + path.slice(variable[1].length) : path;
 }
 
 /**

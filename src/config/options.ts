@@ -6,92 +6,99 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 const port = z.int().min(0).max(65_535);
 const share = z.number().min(0).max(1);
+const sum = (shares: Record<string, number>): number =>
+  Object.values(shares).reduce((total, value) => total + value, 0);
 
 /**
  * Every setting, with its default. The same schema checks the environment of the service
  * (`loadOptions`) and the argument of `ContextModule.forRoot`.
  */
-export const optionsSchema = z
-  .strictObject({
-    /** Where the standalone service listens; unused inside a host application. */
-    http: z
-      .strictObject({
-        host: z.string().min(1).default('127.0.0.1'),
-        port: port.default(3000),
-        /** Largest request body, in bytes. */
-        bodyLimit: z.int().min(1_024).max(104_857_600).default(1_048_576),
-      })
-      .prefault({}),
-    database: z
-      .strictObject({
-        /** Connection string of PostgreSQL ≥ 15 with pgvector ≥ 0.8; absent: the embedded engine in `dataDir`. */
-        url: z
-          .string()
-          .regex(/^postgres(ql)?:\/\//, 'must be a postgres:// connection string')
-          .optional(),
-        /** Folder of the embedded engine; `memory://` keeps nothing. */
-        dataDir: z.string().min(1).default('.data'),
-        /** Bring an external database to the newest schema at start, under one lock. */
-        migrateOnStart: z.boolean().default(false),
-        /** Connections to an external database; the embedded engine has one. */
-        poolSize: z.int().min(1).max(1_000).default(10),
-      })
-      .prefault({}),
-    auth: z.strictObject({ mode: z.enum(['dev']).default('dev') }).prefault({}),
-    embeddings: z
-      .strictObject({
-        provider: z.enum(['local', 'openai']).default('local'),
-        apiKey: z.string().min(1).optional(),
-        baseUrl: z.url({ protocol: /^https?$/ }).optional(),
-        model: z.string().min(1).default('text-embedding-3-small'),
-        dimensions: z.int().min(8).max(MAX_DIMENSIONS).default(1536),
-        timeoutMs: z.int().min(100).max(600_000).default(10_000),
-      })
-      .prefault({}),
-    budget: z
-      .strictObject({
-        /** Context window of each model tier, in tokens. */
-        tiers: z
-          .record(z.string().min(1).max(64), z.int().min(256).max(10_000_000))
-          .default({ fast: 8_000, reasoning: 32_000 }),
-        defaultTier: z.string().default('reasoning'),
-        shares: z
-          .strictObject({
-            systemPrompt: share,
-            sessionHistory: share,
-            relevantContext: share,
-            taskAndBuffer: share,
-          })
-          .default({ systemPrompt: 0.15, sessionHistory: 0.35, relevantContext: 0.35, taskAndBuffer: 0.15 }),
-        spillOver: z.boolean().default(false),
-        encoding: z.string().min(1).default('cl100k_base'),
-      })
-      .prefault({}),
-    log: z
-      .strictObject({
-        level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-        format: z.enum(['json', 'pretty']).default('json'),
-      })
-      .prefault({}),
-  })
-  .superRefine((options, context) => {
-    const problem = (path: string[], message: string): void => {
-      context.addIssue({ code: 'custom', path, message });
-    };
-    if (!LOOPBACK.has(options.http.host))
-      problem(
-        ['http', 'host'],
-        'AUTH_MODE=dev trusts the header X-Tenant-Id, so it listens on loopback only: use 127.0.0.1, ::1 or localhost',
-      );
-    const { shares, tiers, defaultTier } = options.budget;
-    const sum = Object.values(shares).reduce((total, value) => total + value, 0);
-    if (Math.abs(sum - 1) > 1e-9)
-      problem(['budget', 'shares'], `the four shares must add up to 1, not ${sum}`);
-    if (!Object.hasOwn(tiers, defaultTier))
-      problem(['budget', 'tiers'], `must contain the default tier "${defaultTier}"`);
-    if (options.embeddings.provider === 'openai' && !options.embeddings.apiKey && !options.embeddings.baseUrl)
-      problem(['embeddings', 'provider'], 'openai needs OPENAI_API_KEY or OPENAI_BASE_URL');
-  });
+export const optionsSchema = z.strictObject({
+  /** Where the standalone service listens; unused inside a host application. */
+  http: z
+    .strictObject({
+      host: z
+        .string()
+        .refine((host) => LOOPBACK.has(host), {
+          error:
+            'AUTH_MODE=dev trusts the header X-Tenant-Id, so it listens on loopback only: 127.0.0.1, ::1 or localhost',
+        })
+        .default('127.0.0.1'),
+      port: port.default(3000),
+      /** Largest request body, in bytes. */
+      bodyLimit: z.int().min(1_024).max(104_857_600).default(1_048_576),
+    })
+    .prefault({}),
+  database: z
+    .strictObject({
+      /** Connection string of PostgreSQL ≥ 15 with pgvector ≥ 0.8; absent: the embedded engine in `dataDir`. */
+      url: z
+        .string()
+        .regex(/^postgres(ql)?:\/\//, 'must be a postgres:// connection string')
+        .optional(),
+      /** Folder of the embedded engine; `memory://` keeps nothing. */
+      dataDir: z.string().min(1).default('.data'),
+      /** Bring an external database to the newest schema at start, under one lock. */
+      migrateOnStart: z.boolean().default(false),
+      /** Connections to an external database; the embedded engine has one. */
+      poolSize: z.int().min(1).max(1_000).default(10),
+    })
+    .prefault({}),
+  auth: z.strictObject({ mode: z.enum(['dev']).default('dev') }).prefault({}),
+  embeddings: z
+    .strictObject({
+      /** Absent: `openai` when a key or a base URL is given. */
+      provider: z.enum(['local', 'openai']).optional(),
+      apiKey: z.string().min(1).optional(),
+      baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+      model: z.string().min(1).default('text-embedding-3-small'),
+      dimensions: z.int().min(8).max(MAX_DIMENSIONS).default(1536),
+      timeoutMs: z.int().min(100).max(600_000).default(10_000),
+    })
+    .refine(({ provider, apiKey, baseUrl }) => provider !== 'openai' || apiKey || baseUrl, {
+      error: 'openai needs OPENAI_API_KEY or OPENAI_BASE_URL',
+      path: ['provider'],
+    })
+    .transform(({ provider, ...rest }) => ({
+      ...rest,
+      provider: provider ?? (rest.apiKey || rest.baseUrl ? ('openai' as const) : ('local' as const)),
+    }))
+    .prefault({}),
+  budget: z
+    .strictObject({
+      /** Context window of each model tier, in tokens. */
+      tiers: z
+        .record(z.string().min(1).max(64), z.int().min(256).max(10_000_000))
+        .default({ fast: 8_000, reasoning: 32_000 }),
+      defaultTier: z.string().default('reasoning'),
+      shares: z
+        .strictObject({
+          systemPrompt: share,
+          sessionHistory: share,
+          relevantContext: share,
+          taskAndBuffer: share,
+        })
+        .refine((shares) => Math.abs(sum(shares) - 1) <= 1e-9, {
+          error: ({ input }) =>
+            `the four shares must add up to 1, not ${sum(input as Record<string, number>)}`,
+        })
+        .default({ systemPrompt: 0.15, sessionHistory: 0.35, relevantContext: 0.35, taskAndBuffer: 0.15 }),
+      spillOver: z.boolean().default(false),
+      encoding: z.string().min(1).default('cl100k_base'),
+    })
+    .refine(({ tiers, defaultTier }) => Object.hasOwn(tiers, defaultTier), {
+      error: ({ input }) =>
+        `must contain the default tier "${(input as { defaultTier: string }).defaultTier}"`,
+      path: ['tiers'],
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+      format: z.enum(['json', 'pretty']).default('json'),
+    })
+    .prefault({}),
+});
 
 /** What `ContextModule.forRoot` takes: any part of the settings, the rest at its default. */
 export type TriptychSettings = z.input<typeof optionsSchema>;

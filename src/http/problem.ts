@@ -46,6 +46,25 @@ export function problemOf(error: unknown): Problem {
   );
 }
 
+/** What Node's HTTP parser refused before there was a request, as a whole answer for the socket. */
+export function refusalOf({ code }: NodeJS.ErrnoException): string {
+  const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[code ?? ''] ?? 400;
+  const refusal = problem(
+    status,
+    CODES[status] ?? 'malformed_request',
+    'The request is not acceptable HTTP.',
+  );
+  const body = JSON.stringify(refusal);
+  return [
+    `HTTP/1.1 ${status} ${refusal.title}`,
+    `Content-Type: ${PROBLEM_JSON}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}
+
 /** Nest's exceptions carry their status in a method, Fastify's errors in a member. */
 function statusOf(error: unknown): number | undefined {
   if (error instanceof HttpException) return error.getStatus();

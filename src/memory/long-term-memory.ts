@@ -90,6 +90,7 @@ export class LongTermMemory {
       JSON.stringify(vector),
       agentId ?? null,
       limit,
+      this.embedder.model,
     ]);
     return rows.map(({ score, ...memory }) => ({ memory, score }));
   }

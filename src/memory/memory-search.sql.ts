@@ -1,13 +1,14 @@
 /**
  * The nearest memories of one tenant by cosine distance: an exact scan of that tenant's vectors, which
  * lie densely and inline, so that the smallest tenant misses nothing. $1 tenant, $2 query vector,
- * $3 agent or null for every agent, $4 limit. Equal distances come newest first.
+ * $3 agent or null for every agent, $4 limit, $5 model, since vectors of two models are not comparable. Equal
+ * distances come newest first.
  */
 export const NEAREST = `
   WITH nearest AS MATERIALIZED (
     SELECT e.memory_id, e.embedding <=> $2::halfvec AS distance
       FROM shared.memory_embeddings e
-     WHERE e.tenant_id = $1 AND ($3::text IS NULL OR e.agent_id = $3)
+     WHERE e.tenant_id = $1 AND e.model = $5 AND ($3::text IS NULL OR e.agent_id = $3)
      ORDER BY distance, e.memory_id DESC
      LIMIT $4
   )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { type MemoryEntry } from '../memory/memory-entry.js';
+import { type MemoryEntry } from '../memory/memory-entry.entity.js';
 import {
   BLOCK_HEAD,
   BLOCK_TAIL,

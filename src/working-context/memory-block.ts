@@ -1,4 +1,4 @@
-import { type MemoryEntry } from '../memory/memory-entry.js';
+import { type MemoryEntry } from '../memory/memory-entry.entity.js';
 
 /** A memory as the model sees it. */
 export interface ContextItem {

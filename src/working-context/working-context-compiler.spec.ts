@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { BudgetExceededError, InvalidInputError, StartupError, UnknownTierError } from '../errors.js';
-import { type MemoryEntry } from '../memory/memory-entry.js';
+import { type MemoryEntry } from '../memory/memory-entry.entity.js';
 import { type Message, type StoredMessage } from '../session/message.js';
 import { countMessage, REPLY_PRIMING } from '../tokens/message-tokens.js';
 import { TiktokenCounter } from '../tokens/tiktoken-counter.js';

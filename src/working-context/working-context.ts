@@ -1,4 +1,4 @@
-import { type ScoredMemory } from '../memory/memory-entry.js';
+import { type ScoredMemory } from '../memory/memory-entry.entity.js';
 import { type Message, type StoredMessage } from '../session/message.js';
 import { type Receipt } from './receipt.js';
 import { type ResolvedBudget } from './token-budget.js';
