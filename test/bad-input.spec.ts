@@ -319,7 +319,7 @@ describeOnEachEngine('bad input', (createDatabase) => {
     ['none', {}],
     ['an empty one', { 'x-tenant-id': '' }],
   ])('refuses a request with a tenant header that is missing: %s', async (_what, headers) => {
-    const answer = await service.send('GET', '/v1/sessions', undefined, headers as Record<string, string>);
+    const answer = await service.send('GET', '/v1/sessions', undefined, headers);
     expect(answer.body).toMatchObject({ status: 401, code: 'tenant_required' });
   });
 
