@@ -1,4 +1,4 @@
-/** Longer than most: the measures and the command that reports them, so that a figure is followed from data to table. */
+// Over 200 lines: the measures by hand, then the command that reports them, from a data set to the table.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
