@@ -1,5 +1,7 @@
 import 'reflect-metadata';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { loadOptions } from './config/load-options.js';
+import type { TriptychOptions } from './config/options.js';
 import { createApp } from './create-app.js';
 import { StartupError } from './errors.js';
 
@@ -9,10 +11,22 @@ function refuse(error: unknown): never {
   process.exit(1);
 }
 
+async function listen(app: NestFastifyApplication, { host, port }: TriptychOptions['http']): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (error) {
+    await app.close();
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') throw new StartupError(`Port ${port} of ${host} is taken. Set another PORT.`);
+    if (code === 'EACCES') throw new StartupError(`Port ${port} may not be opened. Set a PORT above 1023.`);
+    throw error;
+  }
+}
+
 try {
   const options = loadOptions();
   const app = await createApp(options);
-  await app.listen(options.http.port, options.http.host);
+  await listen(app, options.http);
   console.error(
     `Triptych listens on ${await app.getUrl()}; its API is described at ${await app.getUrl()}/docs`,
   );
