@@ -5,10 +5,16 @@ CREATE TABLE checkpoints.checkpoint_blobs
   version text NOT NULL
   type text NOT NULL
   blob bytea
+  tenant_id text NOT NULL DEFAULT NULLIF(current_setting('app.tenant_id'::text, true), ''::text)
   CONSTRAINT checkpoint_blobs_pkey PRIMARY KEY (thread_id, checkpoint_ns, channel, version)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE checkpoints.checkpoint_migrations
   v integer NOT NULL
   CONSTRAINT checkpoint_migrations_pkey PRIMARY KEY (v)
+  ROW LEVEL SECURITY FORCED
+  POLICY everybody USING true
+  POLICY owner USING true
 CREATE TABLE checkpoints.checkpoint_writes
   thread_id text NOT NULL
   checkpoint_ns text NOT NULL DEFAULT ''::text
@@ -18,7 +24,10 @@ CREATE TABLE checkpoints.checkpoint_writes
   channel text NOT NULL
   type text
   blob bytea NOT NULL
+  tenant_id text NOT NULL DEFAULT NULLIF(current_setting('app.tenant_id'::text, true), ''::text)
   CONSTRAINT checkpoint_writes_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE checkpoints.checkpoints
   thread_id text NOT NULL
   checkpoint_ns text NOT NULL DEFAULT ''::text
@@ -27,7 +36,10 @@ CREATE TABLE checkpoints.checkpoints
   type text
   checkpoint jsonb NOT NULL
   metadata jsonb NOT NULL DEFAULT '{}'::jsonb
+  tenant_id text NOT NULL DEFAULT NULLIF(current_setting('app.tenant_id'::text, true), ''::text)
   CONSTRAINT checkpoints_pkey PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.agent_memories
   tenant_id text NOT NULL
   memory_id uuid NOT NULL
@@ -40,6 +52,8 @@ CREATE TABLE shared.agent_memories
   CONSTRAINT agent_memories_pkey PRIMARY KEY (tenant_id, memory_id)
   CREATE INDEX agent_memories_newest ON shared.agent_memories USING btree (tenant_id, created_at, memory_id)
   CREATE INDEX agent_memories_newest_of_agent ON shared.agent_memories USING btree (tenant_id, agent_id, created_at, memory_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_vacuum_insert_scale_factor=0.01)
   tenant_id text NOT NULL
   memory_id uuid NOT NULL
@@ -48,11 +62,16 @@ CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_
   embedding halfvec(1536) NOT NULL STORAGE p
   CONSTRAINT memory_embeddings_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id) ON DELETE CASCADE
   CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, memory_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.migrations
   id integer NOT NULL DEFAULT nextval('shared.migrations_id_seq'::regclass)
   timestamp bigint NOT NULL
   name character varying NOT NULL
   CONSTRAINT PK_8c82d7f526340ab734260ea46be PRIMARY KEY (id)
+  ROW LEVEL SECURITY FORCED
+  POLICY everybody USING true
+  POLICY owner USING true
 CREATE TABLE shared.session_messages
   tenant_id text NOT NULL
   session_id uuid NOT NULL
@@ -70,6 +89,8 @@ CREATE TABLE shared.session_messages
   CONSTRAINT session_messages_session_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES shared.sessions(tenant_id, session_id) ON DELETE CASCADE
   CREATE INDEX session_messages_live ON shared.session_messages USING btree (tenant_id, session_id, seq) WHERE live
   CREATE INDEX session_messages_message_id ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE live
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.sessions
   tenant_id text NOT NULL
   thread_id text NOT NULL
@@ -82,3 +103,5 @@ CREATE TABLE shared.sessions
   CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, thread_id)
   CONSTRAINT sessions_session_id_key UNIQUE (tenant_id, session_id)
   CREATE INDEX sessions_last_changed ON shared.sessions USING btree (tenant_id, updated_at, thread_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))

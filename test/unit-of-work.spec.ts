@@ -5,6 +5,7 @@ import { Database } from '../src/database/database.js';
 import { RolledBackError } from '../src/errors.js';
 import { currentTenant, TenantContext } from '../src/tenancy/tenant-context.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
+import { asOwner } from './support/owner.js';
 
 describeOnEachEngine('unit of work', (createDatabase) => {
   let home: TestDatabase;
@@ -21,9 +22,13 @@ describeOnEachEngine('unit of work', (createDatabase) => {
     home = await createDatabase();
     const options = checkOptions({ database: { ...home.settings, poolSize: 1 } });
     database = await Database.open({ options, entities: [], tenantOfCaller: currentTenant, seed: home.seed });
-    await database.query('CREATE TABLE public.numbers (value int PRIMARY KEY)');
+    await asOwner(
+      home,
+      database,
+      'CREATE TABLE public.numbers (value int PRIMARY KEY); GRANT ALL ON public.numbers TO PUBLIC',
+    );
   });
-  beforeEach(() => database.query('TRUNCATE public.numbers'));
+  beforeEach(() => database.query('DELETE FROM public.numbers'));
   afterAll(async () => {
     await database.close();
     await home.drop();

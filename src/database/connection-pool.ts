@@ -1,32 +1,45 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { PinnedConnection } from './pinned-connection.js';
+import { ScopedConnection, type Scope } from './scoped-connection.js';
 
 /** Names the tenant in whose scope the caller runs; `undefined` outside any scope. */
 export type TenantOfCaller = () => string | undefined;
 
 export interface ConnectionPoolConfig extends pg.PoolConfig {
   tenantOfCaller?: TenantOfCaller;
+  /** The role that every transaction takes on; absent: the connection's own. */
+  role?: string;
+  /** Whether a connection takes a query before it has answered the one before. */
+  pipeline?: boolean;
 }
 
 type Done = (release?: Error | boolean) => void;
 type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, done: Done) => void;
 
 /**
- * The only place that hands out connections. Every connection carries the tenant of its borrower in the
- * setting `app.tenant_id` ('' when there is none), whether TypeORM, LangGraph's saver or our own
- * statement borrows it; row-level security reads that setting. Inside {@link unitOfWork} every borrower
- * gets the one pinned connection, so that all of them commit or roll back together and nobody waits
- * for a second connection, which starves a small pool (measured: 3 transactions on a pool of 3 hang).
+ * The only place that hands out connections. Every transaction on them, whether of TypeORM, LangGraph's
+ * saver or a statement of our own, runs with the rights of the runtime role and for the tenant of its
+ * borrower (`app.tenant_id`), which row-level security reads. Inside {@link unitOfWork} every borrower gets
+ * the one pinned connection, so that all of them commit or roll back together and nobody waits for a
+ * second connection, which starves a small pool (measured: 3 transactions on a pool of 3 hang).
  */
 export class ConnectionPool extends pg.Pool {
   readonly #pins = new AsyncLocalStorage<PinnedConnection>();
-  readonly #stamps = new WeakMap<pg.PoolClient, string>();
   readonly #tenantOfCaller: TenantOfCaller;
+  readonly #role: string | undefined;
+  readonly #pipelined: boolean;
 
-  constructor({ tenantOfCaller = () => undefined, ...config }: ConnectionPoolConfig = {}) {
-    super(config);
+  constructor({
+    tenantOfCaller = () => undefined,
+    role,
+    pipeline = false,
+    ...config
+  }: ConnectionPoolConfig = {}) {
+    super({ ...config, pipeline } as pg.PoolConfig);
     this.#tenantOfCaller = tenantOfCaller;
+    this.#role = role;
+    this.#pipelined = pipeline;
   }
 
   override connect(): Promise<pg.PoolClient>;
@@ -48,55 +61,47 @@ export class ConnectionPool extends pg.Pool {
   /**
    * Runs `work` with one connection in one transaction: committed when it resolves, rolled back when it
    * rejects or when anything inside rolled back. A nested call joins the one under way. Queries issued in
-   * parallel inside it are sent one after the other.
+   * parallel inside it are sent in order.
    */
   async unitOfWork<T>(work: () => Promise<T>): Promise<T> {
-    const tenant = this.#tenant();
+    const scope = this.#scope();
     const outer = this.#pins.getStore();
     if (outer?.isOpen) {
-      outer.refuseOtherTenant(tenant);
+      outer.refuseOtherTenant(scope.tenant);
       return work();
     }
-    const client = await this.#checkout(tenant);
-    const pin = new PinnedConnection(client, tenant);
+    const client = await this.#checkout();
     try {
-      await client.query('BEGIN');
-      const result = await this.#pins.run(pin, work);
-      await pin.commit();
-      return result;
-    } catch (error) {
-      await pin.rollback();
-      throw error;
+      const pin = await PinnedConnection.begin(client, scope, this.#pipelined);
+      try {
+        const result = await this.#pins.run(pin, work);
+        await pin.commit();
+        return result;
+      } catch (error) {
+        await pin.rollback();
+        throw error;
+      }
     } finally {
       client.release();
     }
   }
 
   async #lend(): Promise<pg.PoolClient> {
-    const tenant = this.#tenant();
+    const scope = this.#scope();
     const pin = this.#pins.getStore();
-    if (!pin?.isOpen) return this.#checkout(tenant);
-    pin.refuseOtherTenant(tenant);
+    if (!pin?.isOpen) return new ScopedConnection(await this.#checkout(), scope, this.#pipelined).lend();
+    pin.refuseOtherTenant(scope.tenant);
     return pin.lend();
   }
 
-  #tenant(): string {
-    return this.#tenantOfCaller() ?? '';
+  #scope(): Scope {
+    return { role: this.#role, tenant: this.#tenantOfCaller() ?? '' };
   }
 
-  async #checkout(tenant: string): Promise<pg.PoolClient> {
+  async #checkout(): Promise<pg.PoolClient> {
     const client = await super.connect();
     guard(client);
-    try {
-      if (this.#stamps.get(client) !== tenant) {
-        await client.query("SELECT set_config('app.tenant_id', $1, false)", [tenant]);
-        this.#stamps.set(client, tenant);
-      }
-      return client;
-    } catch (error) {
-      client.release(error as Error);
-      throw error;
-    }
+    return client;
   }
 }
 

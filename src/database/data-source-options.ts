@@ -9,12 +9,15 @@ import { PGliteClient } from './pglite-client.js';
 type Entities = NonNullable<DataSourceOptions['entities']>;
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
+/** Owns nothing, is no superuser and bypasses no policy; made by a migration. */
+export const RUNTIME_ROLE = 'triptych_app';
+
 export interface DataSourceSetup {
   options: TriptychOptions;
   entities: Entities;
   /** Absent: the external database of `DATABASE_URL`. */
   embedded?: EmbeddedEngine | undefined;
-  /** Absent: no connection carries a tenant, as when migrating. */
+  /** Given: transactions run for that tenant, as the runtime role. Absent: as the owner, to migrate. */
   tenantOfCaller?: TenantOfCaller;
   /** Connections to an external database, instead of the setting. */
   connections?: number;
@@ -42,11 +45,11 @@ export function dataSourceOptions({
     uuidExtension: 'pgcrypto',
     applicationName: 'triptych',
     poolSize: embedded ? 1 : connections,
-    driver: { ...pg, Pool: ConnectionPool },
+    driver: tenantOfCaller ? { ...pg, Pool: ConnectionPool } : pg,
     extra: {
       ...connection,
+      ...(tenantOfCaller && { tenantOfCaller, role: RUNTIME_ROLE, pipeline: !embedded }),
       connectionTimeoutMillis: 10_000,
-      tenantOfCaller,
       embeddingDimensions: options.embeddings.dimensions,
     },
   };

@@ -1,13 +1,15 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { QueryResultRow } from 'pg';
+import pg, { type QueryResultRow } from 'pg';
 import type { TriptychOptions } from '../config/options.js';
 import { StartupError } from '../errors.js';
 import { ConnectionPool, type TenantOfCaller } from './connection-pool.js';
 import { dataSourceOptions, type DataSourceSetup } from './data-source-options.js';
 import { EmbeddedEngine } from './embedded-engine.js';
 import { MigrationDataSource } from './migration-data-source.js';
-import { checkSchema, checkServer } from './preflight.js';
+import { checkIsolation } from './isolation-check.js';
+import { PGliteClient } from './pglite-client.js';
+import { checkSchema, checkServer, type Query } from './preflight.js';
 
 export interface DatabaseSetup {
   options: TriptychOptions;
@@ -40,11 +42,11 @@ export class Database implements OnApplicationShutdown {
     const embedded = url ? undefined : await EmbeddedEngine.open(dataDir, seed);
     try {
       if (embedded || migrateOnStart) await migrate({ options, entities, embedded });
+      await inspect(options, embedded);
       const dataSource = new DataSource(dataSourceOptions({ options, entities, embedded, tenantOfCaller }));
       await connect(dataSource);
       try {
-        await checkServer(dataSource);
-        await checkSchema(dataSource, options.embeddings.dimensions);
+        await checkIsolation((sql, parameters) => dataSource.query(sql, parameters));
         return new Database(
           embedded ? 'embedded' : 'postgres',
           dataSource,
@@ -74,7 +76,7 @@ export class Database implements OnApplicationShutdown {
 
   /** @throws StartupError when the schema no longer is what this build needs */
   checkSchema(): Promise<void> {
-    return checkSchema(this.dataSource, this.dimensions);
+    return checkSchema((sql, parameters) => this.query(sql, parameters), this.dimensions);
   }
 
   async close(): Promise<void> {
@@ -87,11 +89,30 @@ export class Database implements OnApplicationShutdown {
   }
 }
 
+/** The checks that come before the runtime role can be used, since an old schema has none. */
+async function inspect({ database, embeddings }: TriptychOptions, embedded?: EmbeddedEngine): Promise<void> {
+  const client = embedded
+    ? new PGliteClient({ pglite: embedded.pglite })
+    : new pg.Client({ connectionString: database.url, connectionTimeoutMillis: 10_000 });
+  const query: Query = async (sql, parameters = []) => (await client.query(sql, parameters)).rows as never;
+  try {
+    await client.connect();
+  } catch (error) {
+    throw unreachable(error);
+  }
+  try {
+    await checkServer(query);
+    await checkSchema(query, embeddings.dimensions);
+  } finally {
+    await client.end();
+  }
+}
+
 async function migrate(setup: DataSourceSetup): Promise<void> {
   const dataSource = new MigrationDataSource(setup);
   await connect(dataSource);
   try {
-    await checkServer(dataSource);
+    await checkServer((sql, parameters) => dataSource.query(sql, parameters));
     await dataSource.runMigrations();
   } catch (error) {
     if (error instanceof StartupError) throw error;
@@ -107,11 +128,16 @@ async function connect(dataSource: DataSource): Promise<void> {
   try {
     await dataSource.initialize();
   } catch (error) {
-    throw new StartupError(
-      `The database cannot be opened: ${(error as Error).message}. Check DATABASE_URL and that PostgreSQL is running.`,
-      { cause: error },
-    );
+    throw unreachable(error);
   }
+}
+
+function unreachable(error: unknown): StartupError {
+  const { message } = error as Error;
+  return new StartupError(
+    `The database cannot be opened: ${message}. Check DATABASE_URL and that PostgreSQL is running.`,
+    { cause: error },
+  );
 }
 
 /** TypeORM keeps its pool in an untyped member; it is ours, since we gave it the class. */

@@ -1,6 +1,14 @@
 import { Checkpoints1795132800002 } from '../../migrations/1795132800002-checkpoints.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
+import { RowLevelSecurity1795132800003 } from '../../migrations/1795132800003-row-level-security.js';
 import { Sessions1795132800001 } from '../../migrations/1795132800001-sessions.js';
+import { TenantsAndApiKeys1795132800004 } from '../../migrations/1795132800004-tenants-and-api-keys.js';
 
 /** Every migration, oldest first. A test compares this list with the folder. */
-export const migrations = [Memories1795132800000, Sessions1795132800001, Checkpoints1795132800002];
+export const migrations = [
+  Memories1795132800000,
+  Sessions1795132800001,
+  Checkpoints1795132800002,
+  RowLevelSecurity1795132800003,
+  TenantsAndApiKeys1795132800004,
+];

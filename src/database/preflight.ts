@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { QueryResultRow } from 'pg';
 import { StartupError } from '../errors.js';
 import { migrations } from './migrations.js';
 
@@ -6,11 +6,15 @@ const MINIMUM_POSTGRES = 15;
 const MINIMUM_PGVECTOR = [0, 8] as const;
 const MIGRATE = 'Run `npm run migration:run` with the same DATABASE_URL, or set MIGRATE_ON_START=true.';
 
+/** Runs one statement and answers its rows. */
+export type Query = <Row extends QueryResultRow>(sql: string, parameters?: unknown[]) => Promise<Row[]>;
+
 /** @throws StartupError when the server is too old */
-export async function checkServer(dataSource: DataSource): Promise<void> {
-  const [{ version }] = await dataSource.query<[{ version: number }]>(
+export async function checkServer(query: Query): Promise<void> {
+  const [server] = await query<{ version: number }>(
     `SELECT current_setting('server_version_num')::int / 10000 AS version`,
   );
+  const version = server?.version ?? 0;
   if (version < MINIMUM_POSTGRES)
     throw new StartupError(`PostgreSQL ${version} is too old: Triptych needs ${MINIMUM_POSTGRES} or later.`);
 }
@@ -19,13 +23,14 @@ export async function checkServer(dataSource: DataSource): Promise<void> {
  * Compares a migrated database with this build: extension, migrations, LangGraph's tables, dimension.
  * @throws StartupError with the remedy in its message
  */
-export async function checkSchema(dataSource: DataSource, dimensions: number): Promise<void> {
-  await checkExtension(dataSource);
-  await checkMigrations(dataSource);
-  const [{ stored }] = await dataSource.query<[{ stored: number }]>(
+export async function checkSchema(query: Query, dimensions: number): Promise<void> {
+  await checkExtension(query);
+  await checkMigrations(query);
+  const [column] = await query<{ stored: number }>(
     `SELECT atttypmod AS stored FROM pg_attribute
       WHERE attrelid = 'shared.memory_embeddings'::regclass AND attname = 'embedding'`,
   );
+  const stored = column?.stored ?? 0;
   if (stored !== dimensions)
     throw new StartupError(
       `The database holds embeddings of ${stored} dimensions and EMBEDDING_DIMENSIONS is ${dimensions}. ` +
@@ -33,8 +38,8 @@ export async function checkSchema(dataSource: DataSource, dimensions: number): P
     );
 }
 
-async function checkExtension(dataSource: DataSource): Promise<void> {
-  const [installed] = await dataSource.query<[{ version: string }?]>(
+async function checkExtension(query: Query): Promise<void> {
+  const [installed] = await query<{ version: string }>(
     `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`,
   );
   if (!installed)
@@ -51,12 +56,12 @@ async function checkExtension(dataSource: DataSource): Promise<void> {
 }
 
 /** A database that is ahead is served: during a rolling upgrade the previous version keeps running. */
-async function checkMigrations(dataSource: DataSource): Promise<void> {
-  const [{ migrated }] = await dataSource.query<[{ migrated: boolean }]>(
+async function checkMigrations(query: Query): Promise<void> {
+  const [list] = await query<{ migrated: boolean }>(
     `SELECT to_regclass('shared.migrations') IS NOT NULL AS migrated`,
   );
-  if (!migrated) throw new StartupError(`The database has no Triptych schema yet. ${MIGRATE}`);
-  const rows = await dataSource.query<{ name: string }[]>('SELECT name FROM shared.migrations');
+  if (!list?.migrated) throw new StartupError(`The database has no Triptych schema yet. ${MIGRATE}`);
+  const rows = await query<{ name: string }>('SELECT name FROM shared.migrations');
   const done = new Set(rows.map(({ name }) => name));
   const pending = migrations.map(({ name }) => name).filter((name) => !done.has(name));
   if (pending.length > 0)

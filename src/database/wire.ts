@@ -1,0 +1,86 @@
+import type pg from 'pg';
+
+/** The arguments of `client.query`, without its callback. */
+export type Query = readonly unknown[];
+
+type Send = (...query: Query) => Promise<pg.QueryResult>;
+
+/**
+ * Sends the queries of a connection in order. A connection that pipelines gets each at once, so that many
+ * take one round trip; the embedded engine gets one after the other.
+ */
+export class Wire {
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly client: pg.PoolClient,
+    private readonly pipelined: boolean,
+  ) {}
+
+  send(...query: Query): Promise<pg.QueryResult> {
+    const sent = this.pipelined ? this.#query(query) : this.#last.then(() => this.#query(query));
+    this.#last = Promise.allSettled([this.#last, sent]);
+    return sent;
+  }
+
+  /** Resolves when everything that was sent has been answered, well or not. */
+  async idle(): Promise<void> {
+    await this.#last;
+  }
+
+  #query(query: Query): Promise<pg.QueryResult> {
+    return (this.client.query as unknown as Send).apply(this.client, query as unknown[]);
+  }
+}
+
+/**
+ * A client as a borrower sees it, every query of which goes through `query`; so it does for the callbacks of
+ * node-postgres. The pool looks after the errors of a connection itself, for all of its borrowers.
+ */
+export function lentClient(
+  client: pg.PoolClient,
+  query: (query: Query) => Promise<pg.QueryResult>,
+  release: (error?: Error | boolean) => void,
+): pg.PoolClient {
+  const overridden: Readonly<Record<string | symbol, unknown>> = {
+    query: callable(query),
+    release,
+    on: () => client,
+    once: () => client,
+    removeListener: () => client,
+  };
+  return new Proxy(client, {
+    get: (target, key) => {
+      if (Object.hasOwn(overridden, key)) return overridden[key];
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+function callable(run: (query: Query) => Promise<pg.QueryResult>): (...given: unknown[]) => unknown {
+  return (...given) => {
+    const callback = given.at(-1);
+    if (typeof callback !== 'function') return run(given);
+    const answer = callback as (error: unknown, result?: pg.QueryResult) => void;
+    run(given.slice(0, -1)).then(
+      (result) => {
+        answer(undefined, result);
+      },
+      (error: unknown) => {
+        answer(error);
+      },
+    );
+    return undefined;
+  };
+}
+
+/** BEGIN, COMMIT or ROLLBACK of a whole transaction; savepoints are none of them. */
+export function transactionVerb([query]: Query): 'BEGIN' | 'COMMIT' | 'ROLLBACK' | undefined {
+  if (typeof query !== 'string') return undefined;
+  const words = query.trim().toUpperCase().replace(/;$/, '');
+  if (/^(BEGIN|START TRANSACTION)\b/.test(words)) return 'BEGIN';
+  if (/^(COMMIT|END)$/.test(words)) return 'COMMIT';
+  if (/^(ROLLBACK|ABORT)$/.test(words)) return 'ROLLBACK';
+  return undefined;
+}
