@@ -7,6 +7,8 @@ import { v7 as uuidv7 } from 'uuid';
 import packageJson from '../package.json' with { type: 'json' };
 import { AppModule } from './app.module.js';
 import type { TriptychOptions } from './config/options.js';
+import { StartupError } from './errors.js';
+import { refuseForeignPages } from './http/loopback-only.js';
 import { measureRequests } from './http/metrics.js';
 import { serveOpenApi } from './http/openapi.js';
 import { PROBLEM_JSON, problemOf, refusalOf } from './http/problem.js';
@@ -19,11 +21,20 @@ const MAX_PARAMETER = 4_096;
 /**
  * The standalone service, ready to listen.
  * @param seed archive of an embedded data folder to begin with
+ * @throws StartupError when it must not run as it is set up
  */
 export async function createApp(
   options: TriptychOptions,
   { seed }: { seed?: Blob } = {},
 ): Promise<NestFastifyApplication> {
+  const isDev = options.auth.mode === 'dev';
+  // Said here and not by the settings: a host application and the migration commands use those in
+  // production too, and serve nobody by AUTH_MODE.
+  if (isDev && options.http.production)
+    throw new StartupError(
+      'NODE_ENV is production, and AUTH_MODE=dev believes whatever tenant a request names. ' +
+        'Set AUTH_MODE=api-key or AUTH_MODE=jwt.',
+    );
   const adapter = new FastifyAdapter({
     bodyLimit: options.http.bodyLimit,
     routerOptions: { maxParamLength: MAX_PARAMETER },
@@ -43,10 +54,14 @@ export async function createApp(
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(options, seed), adapter, {
     logger: createLogger(options.log),
     abortOnError: false,
+    // Nest's own also reads forms, which any web page may send without asking; Fastify's reads JSON.
+    bodyParser: false,
   });
   app.useGlobalFilters(new ProblemFilter());
   app.enableShutdownHooks();
   const server = app.getHttpAdapter().getInstance();
+  server.removeContentTypeParser('text/plain');
+  if (isDev) refuseForeignPages(server);
   server.addHook('onSend', (request, reply, _payload, done) => {
     void reply.header('x-request-id', request.id);
     done();

@@ -57,6 +57,70 @@ export class InvalidTenantError extends TriptychError {
   }
 }
 
+/**
+ * The credential is missing, malformed, unknown, expired, revoked or wrongly signed. Which of these it is
+ * stays unsaid: it would help whoever is guessing.
+ */
+export class UnauthenticatedError extends TriptychError {
+  readonly code = 'unauthenticated';
+  readonly status = 401;
+
+  constructor() {
+    super('The request carries no acceptable credential. Send `Authorization: Bearer <API key or token>`.');
+  }
+}
+
+/** Who is asking is known, and may not do this. */
+export class ForbiddenError extends TriptychError {
+  readonly code = 'forbidden';
+  readonly status = 403;
+
+  constructor(detail: string) {
+    super(detail);
+  }
+}
+
+/** The tenant sends requests faster than its rate limit allows. */
+export class RateLimitedError extends TriptychError {
+  readonly code = 'rate_limited';
+  readonly status = 429;
+  override readonly extensions: { readonly retryAfter: number };
+
+  /** @param retryAfter whole seconds until a request can succeed */
+  constructor(retryAfter: number) {
+    super(`The tenant is above its rate of requests. Retry after ${retryAfter} s.`);
+    this.extensions = { retryAfter };
+  }
+}
+
+/** The tenant has used up its requests of the day. */
+export class QuotaExceededError extends TriptychError {
+  readonly code = 'quota_exceeded';
+  readonly status = 429;
+  override readonly extensions: { readonly retryAfter: number };
+
+  /** @param retryAfter whole seconds until the next day (UTC) */
+  constructor(retryAfter: number) {
+    super(
+      `The tenant has used its requests of today. The next day begins in ${retryAfter} s, at midnight UTC.`,
+    );
+    this.extensions = { retryAfter };
+  }
+}
+
+/** The keys that tokens are checked with cannot be had. Nobody is let in on that account. */
+export class IdentityProviderUnavailableError extends TriptychError {
+  readonly code = 'identity_provider_unavailable';
+  readonly status = 503;
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'The key set of the identity provider cannot be read, so tokens cannot be checked. Retry later.',
+      options,
+    );
+  }
+}
+
 /** The object is not there, or belongs to another tenant: the two answers are the same. */
 export class NotFoundError extends TriptychError {
   readonly code = 'not_found';

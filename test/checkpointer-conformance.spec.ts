@@ -1,11 +1,13 @@
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { validate } from '@langchain/langgraph-checkpoint-validation';
 import { expect, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { checkOptions } from '../src/config/load-options.js';
 import { Database } from '../src/database/database.js';
 import { MemoryEntry } from '../src/memory/memory-entry.entity.js';
 import { Session } from '../src/session/session.entity.js';
 import { SessionStore } from '../src/session/session-store.js';
+import { AuditLog } from '../src/tenancy/audit-log.js';
 import { currentTenant, TenantContext } from '../src/tenancy/tenant-context.js';
 import { TiktokenCounter } from '../src/tokens/tiktoken-counter.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
@@ -13,6 +15,7 @@ import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 // LangGraph's public conformance suite is written for Vitest; this is all it needs of it.
 Object.assign(expect, { soft: expect });
 jest.setTimeout(60_000);
+Logger.overrideLogger(false);
 
 describeOnEachEngine('checkpointer conformance', (createDatabase) => {
   let home: TestDatabase;
@@ -38,7 +41,12 @@ describeOnEachEngine('checkpointer conformance', (createDatabase) => {
       await home.drop();
     },
     createCheckpointer() {
-      const sessions = new SessionStore(database, tenants, new TiktokenCounter('cl100k_base'));
+      const sessions = new SessionStore(
+        database,
+        tenants,
+        new TiktokenCounter('cl100k_base'),
+        new AuditLog(database, tenants),
+      );
       // The suite expects each of its checkpointers to begin with an empty store.
       return inTenant(sessions.checkpointer, tenants, `conformance-${(checkpointers += 1)}`);
     },

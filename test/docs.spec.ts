@@ -61,7 +61,16 @@ describe('.env.example', () => {
   it('shows the default of each, so that uncommenting all of it changes nothing', () => {
     expect(loadOptions(Object.fromEntries(variables) as NodeJS.ProcessEnv)).toEqual(loadOptions({}));
     const empty = variables.filter(([, value]) => value === '').map(([name]) => name);
-    expect(empty).toEqual(['DATABASE_URL', 'OPENAI_API_KEY', 'OPENAI_BASE_URL']);
+    expect(empty).toEqual([
+      'DATABASE_URL',
+      'NODE_ENV',
+      'JWT_ISSUER',
+      'JWT_AUDIENCE',
+      'JWT_JWKS_URL',
+      'RATE_LIMIT',
+      'OPENAI_API_KEY',
+      'OPENAI_BASE_URL',
+    ]);
   });
 });
 

@@ -54,6 +54,34 @@ CREATE TABLE shared.agent_memories
   CREATE INDEX agent_memories_newest_of_agent ON shared.agent_memories USING btree (tenant_id, agent_id, created_at, memory_id)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.api_keys
+  tenant_id text NOT NULL
+  key_id text NOT NULL
+  salt bytea NOT NULL
+  hash bytea NOT NULL
+  scopes text[] NOT NULL
+  label text
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  expires_at timestamp(3) with time zone
+  revoked_at timestamp(3) with time zone
+  CONSTRAINT api_keys_pkey PRIMARY KEY (tenant_id, key_id)
+  CONSTRAINT api_keys_scopes_check CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'write'::text, 'admin'::text])))
+  CONSTRAINT api_keys_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES shared.tenants(tenant_id) ON DELETE CASCADE
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.audit_log
+  tenant_id text NOT NULL
+  audit_id uuid NOT NULL
+  at timestamp(3) with time zone NOT NULL DEFAULT now()
+  actor text NOT NULL
+  action text NOT NULL
+  object_type text NOT NULL
+  object_id text NOT NULL
+  outcome text NOT NULL
+  details jsonb
+  CONSTRAINT audit_log_pkey PRIMARY KEY (tenant_id, audit_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_vacuum_insert_scale_factor=0.01)
   tenant_id text NOT NULL
   memory_id uuid NOT NULL
@@ -103,5 +131,23 @@ CREATE TABLE shared.sessions
   CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, thread_id)
   CONSTRAINT sessions_session_id_key UNIQUE (tenant_id, session_id)
   CREATE INDEX sessions_last_changed ON shared.sessions USING btree (tenant_id, updated_at, thread_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.tenants
+  tenant_id text NOT NULL
+  name text
+  rate_limit integer
+  daily_quota integer
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  CONSTRAINT tenants_limits_check CHECK (((rate_limit >= 0) AND (daily_quota >= 0)))
+  CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY owner USING true
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.usage
+  tenant_id text NOT NULL
+  day date NOT NULL
+  requests bigint NOT NULL
+  CONSTRAINT usage_pkey PRIMARY KEY (tenant_id, day)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))

@@ -57,6 +57,51 @@ describe('loadOptions', () => {
     expect(problems).toThrow(StartupError);
   });
 
+  it('reads who may ask, and by what', () => {
+    const options = loadOptions({
+      AUTH_MODE: 'jwt',
+      HOST: '0.0.0.0',
+      NODE_ENV: 'production',
+      JWT_ISSUER: 'https://id.example',
+      JWT_AUDIENCE: 'triptych',
+      JWT_JWKS_URL: 'https://id.example/jwks',
+      JWT_ALGORITHMS: 'ES256, RS256',
+      RATE_LIMIT: '50',
+      DAILY_QUOTA: '1000',
+    });
+    expect(options.http).toMatchObject({ host: '0.0.0.0', production: true });
+    expect(options.jwt).toEqual({
+      issuer: 'https://id.example',
+      audience: 'triptych',
+      jwksUrl: 'https://id.example/jwks',
+      algorithms: ['ES256', 'RS256'],
+      tenantClaim: 'tenant_id',
+    });
+    expect(options.limits).toEqual({ rate: 50, dailyQuota: 1_000 });
+    expect(loadOptions({ NODE_ENV: 'test' }).http.production).toBe(false);
+  });
+
+  it('refuses tokens that anyone could make, and keys that anyone could replace', () => {
+    for (const algorithm of ['none', 'HS256', 'RS256,HS512', ''])
+      expect(() => checkOptions({ jwt: { algorithms: algorithm.split(',') } })).toThrow(/jwt\.algorithms/);
+    for (const url of [
+      'http://id.example/jwks',
+      'ftp://id.example',
+      'id.example',
+      'http://127.0.0.1.id.example/',
+    ])
+      expect(() => loadOptions({ JWT_JWKS_URL: url })).toThrow(/JWT_JWKS_URL: /);
+    for (const url of ['http://127.0.0.1:1/jwks', 'http://[::1]/jwks', 'http://localhost/jwks'])
+      expect(loadOptions({ JWT_JWKS_URL: url }).jwt.jwksUrl).toBe(url);
+  });
+
+  it('names all that AUTH_MODE=jwt lacks, beside problems of other settings', () => {
+    const problems = (): unknown => loadOptions({ AUTH_MODE: 'jwt', PORT: 'eighty' });
+    for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL', 'PORT'])
+      expect(problems).toThrow(new RegExp(`^ {2}${name}: `, 'm'));
+    expect(() => loadOptions({ AUTH_MODE: 'open' })).toThrow(/AUTH_MODE: /);
+  });
+
   it('refuses what does not fit together', () => {
     expect(() => loadOptions({ HOST: '0.0.0.0' })).toThrow(/HOST: .*loopback/);
     expect(() => loadOptions({ EMBEDDINGS: 'openai' })).toThrow(/EMBEDDINGS: .*OPENAI_API_KEY/);

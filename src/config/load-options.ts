@@ -17,6 +17,7 @@ const json: Parse = (value) => {
     return value;
   }
 };
+const list: Parse = (value) => value.split(',').map((item) => item.trim());
 
 /** Each environment variable, the setting that it fills, and how its text is read. */
 const VARIABLES: readonly (readonly [name: string, path: string, parse: Parse])[] = [
@@ -27,7 +28,15 @@ const VARIABLES: readonly (readonly [name: string, path: string, parse: Parse])[
   ['DATA_DIR', 'database.dataDir', text],
   ['MIGRATE_ON_START', 'database.migrateOnStart', flag],
   ['DATABASE_POOL_SIZE', 'database.poolSize', number],
+  ['NODE_ENV', 'http.production', (value) => value === 'production'],
   ['AUTH_MODE', 'auth.mode', text],
+  ['JWT_ISSUER', 'jwt.issuer', text],
+  ['JWT_AUDIENCE', 'jwt.audience', text],
+  ['JWT_JWKS_URL', 'jwt.jwksUrl', text],
+  ['JWT_ALGORITHMS', 'jwt.algorithms', list],
+  ['JWT_TENANT_CLAIM', 'jwt.tenantClaim', text],
+  ['RATE_LIMIT', 'limits.rate', number],
+  ['DAILY_QUOTA', 'limits.dailyQuota', number],
   ['EMBEDDINGS', 'embeddings.provider', text],
   ['OPENAI_API_KEY', 'embeddings.apiKey', text],
   ['OPENAI_BASE_URL', 'embeddings.baseUrl', text],

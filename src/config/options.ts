@@ -4,27 +4,44 @@ import { z } from 'zod';
 const MAX_DIMENSIONS = 4_000;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
+/**
+ * Asymmetric signatures only: with a symmetric one, whoever can check a token can also make one, and a
+ * public key taken for a shared secret forges any.
+ */
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const;
+
 const port = z.int().min(0).max(65_535);
 const share = z.number().min(0).max(1);
 const sum = (shares: Record<string, number>): number =>
   Object.values(shares).reduce((total, value) => total + value, 0);
 
-/**
- * Every setting, with its default. The same schema checks the environment of the service
- * (`loadOptions`) and the argument of `ContextModule.forRoot`.
- */
-export const optionsSchema = z.strictObject({
+/** A key set fetched in the clear could be replaced on its way, and every token with it. */
+function isConfidential(url: string): boolean {
+  if (!URL.canParse(url)) return true; // told by the check of its form
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || LOOPBACK.has(hostname.replace(/^\[|\]$/g, ''));
+}
+
+const settingsSchema = z.strictObject({
   /** Where the standalone service listens; unused inside a host application. */
   http: z
     .strictObject({
-      host: z
-        .string()
-        .refine((host) => LOOPBACK.has(host), {
-          error:
-            'AUTH_MODE=dev trusts the header X-Tenant-Id, so it listens on loopback only: 127.0.0.1, ::1 or localhost',
-        })
-        .default('127.0.0.1'),
+      host: z.string().min(1).default('127.0.0.1'),
       port: port.default(3000),
+      /** Whether this is a production environment, where the service refuses `auth.mode` dev. */
+      production: z.boolean().default(false),
       /** Largest request body, in bytes. */
       bodyLimit: z.int().min(1_024).max(104_857_600).default(1_048_576),
     })
@@ -44,7 +61,30 @@ export const optionsSchema = z.strictObject({
       poolSize: z.int().min(1).max(1_000).default(10),
     })
     .prefault({}),
-  auth: z.strictObject({ mode: z.enum(['dev']).default('dev') }).prefault({}),
+  /** Who is asking, over HTTP; unused inside a host application, which authenticates by itself. */
+  auth: z.strictObject({ mode: z.enum(['dev', 'api-key', 'jwt']).default('dev') }).prefault({}),
+  /** What a token must be, for `auth.mode` jwt. */
+  jwt: z
+    .strictObject({
+      issuer: z.string().min(1).optional(),
+      audience: z.string().min(1).optional(),
+      jwksUrl: z
+        .url({ protocol: /^https?$/ })
+        .refine(isConfidential, { error: 'must be https, or http on a loopback address' })
+        .optional(),
+      algorithms: z.array(z.enum(ALGORITHMS)).min(1).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
+      /** The claim that names the tenant. */
+      tenantClaim: z.string().min(1).default('tenant_id'),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      /** Requests per second of each tenant; 0: no limit. Absent: 200, and no limit with `auth.mode` dev. */
+      rate: z.int().min(0).max(1_000_000).optional(),
+      /** Requests per day (UTC) of each tenant; 0: no limit. */
+      dailyQuota: z.int().min(0).max(2_000_000_000).default(0),
+    })
+    .prefault({}),
   embeddings: z
     .strictObject({
       /** Absent: `openai` when a key or a base URL is given. */
@@ -99,6 +139,41 @@ export const optionsSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+/** Settings whose rooms may still have problems of their own: those are to be told all at once. */
+type Unchecked =
+  { [Room in keyof z.output<typeof settingsSchema>]?: Record<string, unknown> } | null | undefined;
+/** A host that is no text has a problem of its own. */
+const isLoopback = (host: unknown): boolean => typeof host !== 'string' || LOOPBACK.has(host);
+const always = (): boolean => true;
+
+const neededByJwt = (setting: 'issuer' | 'audience' | 'jwksUrl') => ({
+  holds: (settings: Unchecked) => settings?.auth?.['mode'] !== 'jwt' || settings.jwt?.[setting] !== undefined,
+  otherwise: { path: ['jwt', setting], error: 'is needed by AUTH_MODE=jwt', when: always },
+});
+const [issuer, audience, jwksUrl] = [
+  neededByJwt('issuer'),
+  neededByJwt('audience'),
+  neededByJwt('jwksUrl'),
+] as const;
+
+/**
+ * Every setting, with its default. The same schema checks the environment of the service
+ * (`loadOptions`) and the argument of `ContextModule.forRoot`.
+ */
+export const optionsSchema = settingsSchema
+  .refine(
+    (settings: Unchecked) => settings?.auth?.['mode'] !== 'dev' || isLoopback(settings.http?.['host']),
+    {
+      path: ['http', 'host'],
+      error:
+        'AUTH_MODE=dev trusts the header X-Tenant-Id, so it listens on loopback only: 127.0.0.1, ::1 or localhost',
+      when: always,
+    },
+  )
+  .refine(issuer.holds, issuer.otherwise)
+  .refine(audience.holds, audience.otherwise)
+  .refine(jwksUrl.holds, jwksUrl.otherwise);
 
 /** What `ContextModule.forRoot` takes: any part of the settings, the rest at its default. */
 export type TriptychSettings = z.input<typeof optionsSchema>;

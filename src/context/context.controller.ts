@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Post } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
+import { RequireScope } from '../tenancy/required-scope.js';
 import { resolveBudget, TOKEN_BUDGET, type TokenBudget } from '../working-context/token-budget.js';
 import type { WorkingContext } from '../working-context/working-context.js';
 import { TokenCounter } from '../tokens/token-counter.js';
@@ -19,6 +20,7 @@ export class ContextController {
   ) {}
 
   @Post('compile')
+  @RequireScope('read')
   @HttpCode(200)
   @ApiOperation({ summary: 'What the model is to see now, within the budget of its tier' })
   @ApiOkResponse({ type: WorkingContextView })

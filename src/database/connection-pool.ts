@@ -36,7 +36,7 @@ export class ConnectionPool extends pg.Pool {
     pipeline = false,
     ...config
   }: ConnectionPoolConfig = {}) {
-    super({ ...config, pipeline } as pg.PoolConfig);
+    super({ ...config, pipeline });
     this.#tenantOfCaller = tenantOfCaller;
     this.#role = role;
     this.#pipelined = pipeline;
@@ -73,17 +73,29 @@ export class ConnectionPool extends pg.Pool {
     const client = await this.#checkout();
     try {
       const pin = await PinnedConnection.begin(client, scope, this.#pipelined);
+      let result: T;
       try {
-        const result = await this.#pins.run(pin, work);
+        result = await this.#pins.run(pin, work);
         await pin.commit();
-        return result;
       } catch (error) {
         await pin.rollback();
         throw error;
       }
+      pin.committed();
+      return result;
     } finally {
       client.release();
     }
+  }
+
+  /**
+   * Calls `callback`, which must not throw, once the unit of work under way has been committed; never when
+   * it is rolled back.
+   */
+  afterCommit(callback: () => void): void {
+    const pin = this.#pins.getStore();
+    if (!pin?.isOpen) throw new Error('There is no unit of work under way.');
+    pin.afterCommit(callback);
   }
 
   async #lend(): Promise<pg.PoolClient> {
@@ -115,7 +127,7 @@ function guard(client: pg.PoolClient): void {
   client.on('error', ignore);
   client.release = (error) => {
     client.off('error', ignore);
-    release(error ?? (client.getTransactionStatus() === 'I' ? undefined : true));
+    release(error === undefined || error === false ? client.getTransactionStatus() !== 'I' : error);
   };
 }
 

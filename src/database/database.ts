@@ -74,6 +74,11 @@ export class Database implements OnApplicationShutdown {
     return this.pool.unitOfWork(work);
   }
 
+  /** See {@link ConnectionPool.afterCommit}. */
+  afterCommit(callback: () => void): void {
+    this.pool.afterCommit(callback);
+  }
+
   /** @throws StartupError when the schema no longer is what this build needs */
   checkSchema(): Promise<void> {
     return checkSchema((sql, parameters) => this.query(sql, parameters), this.dimensions);

@@ -48,9 +48,10 @@ const RULES = `${TABLES}
    WHERE of_tenants AND attname <> CASE WHEN schema = 'checkpoints' THEN 'thread_id' ELSE 'tenant_id' END
   UNION ALL
   SELECT name, 'the unique index ' || indexrelid::regclass || ' does not begin with tenant_id'
-    FROM tables JOIN pg_index i ON indrelid = id AND indisunique
-    JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = indkey[0]
-   WHERE of_tenants AND attname <> CASE WHEN schema = 'checkpoints' THEN 'thread_id' ELSE 'tenant_id' END
+    FROM tables JOIN pg_index i ON indrelid = id AND (indisunique OR indisexclusion)
+    LEFT JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = indkey[0] -- an expression has none
+   WHERE of_tenants
+     AND attname IS DISTINCT FROM CASE WHEN schema = 'checkpoints' THEN 'thread_id' ELSE 'tenant_id' END
   UNION ALL
   SELECT name, 'the runtime role may TRUNCATE it' FROM tables WHERE has_table_privilege($1::name, id, 'TRUNCATE')
   UNION ALL
@@ -58,7 +59,11 @@ const RULES = `${TABLES}
   UNION ALL
   SELECT c.oid::regclass::text, 'a view reads with the rights of its owner, past the policies'
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-   WHERE n.nspname IN ('shared', 'checkpoints')
+   WHERE (n.nspname IN ('shared', 'checkpoints') OR EXISTS (
+           SELECT FROM pg_rewrite w
+             JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+             JOIN tables ON d.refclassid = 'pg_class'::regclass AND d.refobjid = id
+            WHERE w.ev_class = c.oid AND of_tenants))
      AND (c.relkind = 'm' OR c.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (c.reloptions), false))
   UNION ALL
   SELECT p.oid::regprocedure::text, 'a function runs with the rights of its owner (SECURITY DEFINER)'

@@ -1,3 +1,4 @@
+import { AuditLog1795132800005 } from '../../migrations/1795132800005-audit-log.js';
 import { Checkpoints1795132800002 } from '../../migrations/1795132800002-checkpoints.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
 import { RowLevelSecurity1795132800003 } from '../../migrations/1795132800003-row-level-security.js';
@@ -11,4 +12,5 @@ export const migrations = [
   Checkpoints1795132800002,
   RowLevelSecurity1795132800003,
   TenantsAndApiKeys1795132800004,
+  AuditLog1795132800005,
 ];

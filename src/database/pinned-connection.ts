@@ -14,6 +14,7 @@ export class PinnedConnection {
   readonly #client: pg.PoolClient;
   readonly #scope: Scope;
   readonly #wire: Wire;
+  readonly #afterCommit: (() => void)[] = [];
   #doomed = false;
   #open = true;
 
@@ -48,6 +49,11 @@ export class PinnedConnection {
     );
   }
 
+  /** Keeps `callback` for the time after a successful commit. */
+  afterCommit(callback: () => void): void {
+    this.#afterCommit.push(callback);
+  }
+
   /** @throws RolledBackError when something inside rolled back, or a swallowed error left nothing to commit */
   async commit(): Promise<void> {
     this.#open = false;
@@ -56,6 +62,11 @@ export class PinnedConnection {
     // COMMIT of a failed transaction is answered with the tag ROLLBACK and no error.
     const { command } = await this.#wire.send('COMMIT');
     if (command !== 'COMMIT') throw new RolledBackError();
+  }
+
+  /** Calls, in their order, what waits for the commit that has just succeeded. */
+  committed(): void {
+    for (const callback of this.#afterCommit) callback();
   }
 
   /** Never throws: a connection that cannot roll back is closed by the pool on release. */

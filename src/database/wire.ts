@@ -75,12 +75,19 @@ function callable(run: (query: Query) => Promise<pg.QueryResult>): (...given: un
   };
 }
 
-/** BEGIN, COMMIT or ROLLBACK of a whole transaction; savepoints are none of them. */
+const LEADING_COMMENTS = /^(\s|--.*|\/\*[^]*?\*\/)*/;
+
+/**
+ * BEGIN, COMMIT or ROLLBACK of a whole transaction, however it is spelled; savepoints are none of them. An
+ * end that is not recognised would leave its borrower outside of every scope, so whatever follows the first
+ * word (`WORK`, `AND CHAIN`) does not matter.
+ */
 export function transactionVerb([query]: Query): 'BEGIN' | 'COMMIT' | 'ROLLBACK' | undefined {
-  if (typeof query !== 'string') return undefined;
-  const words = query.trim().toUpperCase().replace(/;$/, '');
-  if (/^(BEGIN|START TRANSACTION)\b/.test(words)) return 'BEGIN';
-  if (/^(COMMIT|END)$/.test(words)) return 'COMMIT';
-  if (/^(ROLLBACK|ABORT)$/.test(words)) return 'ROLLBACK';
+  const text = typeof query === 'string' ? query : (query as { text?: unknown } | undefined)?.text;
+  if (typeof text !== 'string') return undefined;
+  const words = text.replace(LEADING_COMMENTS, '').toUpperCase();
+  if (/^(BEGIN|START\s+TRANSACTION)\b/.test(words)) return 'BEGIN';
+  if (/^(COMMIT|END)\b(?!\s+PREPARED)/.test(words)) return 'COMMIT';
+  if (/^(ROLLBACK|ABORT)\b(?!\s+((WORK|TRANSACTION)\s+)?TO\b|\s+PREPARED)/.test(words)) return 'ROLLBACK';
   return undefined;
 }

@@ -1,10 +1,23 @@
-import { applyDecorators, UseFilters, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
-import { ApiHeader, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  applyDecorators,
+  RequestMethod,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+} from '@nestjs/common';
+import { METHOD_METADATA } from '@nestjs/common/constants.js';
+import { ApiHeader, ApiResponse, ApiSecurity, ApiTags } from '@nestjs/swagger';
+import 'reflect-metadata';
 import { AuthenticationGuard } from '../tenancy/authentication.guard.js';
+import { requiredScope } from '../tenancy/required-scope.js';
 import { TenantInterceptor } from '../tenancy/tenant.interceptor.js';
 import { ProblemFilter } from './problem.filter.js';
 import { ProblemView } from './problem.view.js';
 import { RequestPipe } from './request.pipe.js';
+
+/** The name of the credential's scheme in the OpenAPI document. */
+export const CREDENTIAL = 'credential';
 
 /** What every controller of a tier has: a credential, the tenant's scope, checked requests, problems. */
 export function TenantApi(tag: string): ClassDecorator {
@@ -18,8 +31,10 @@ export function TenantApi(tag: string): ClassDecorator {
     }),
     ...[
       [400, 'The request is not acceptable; `violations` names each field.'],
-      [401, 'No tenant could be read from a credential.'],
+      [401, 'The request carries no acceptable credential.'],
+      [403, 'The credential has not the scope that the route needs.'],
       [413, 'The body is larger than the service takes.'],
+      [429, 'The tenant is above its rate limit or its daily quota; try again after `Retry-After`.'],
       [503, 'A part of the service is away; try again after `Retry-After`.'],
     ].map(([status, description]) =>
       ApiResponse({
@@ -28,12 +43,25 @@ export function TenantApi(tag: string): ClassDecorator {
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemView' } } },
       }),
     ),
+    documentScopes,
     UseGuards(AuthenticationGuard),
     UseInterceptors(TenantInterceptor),
     UsePipes(RequestPipe),
     UseFilters(ProblemFilter),
   );
 }
+
+/** Says of each route which scope it needs, by the same rule as the guard. */
+const documentScopes: ClassDecorator = ({ prototype }) => {
+  for (const [name, route] of Object.entries(Object.getOwnPropertyDescriptors(prototype as object))) {
+    const handler: unknown = route.value;
+    if (typeof handler !== 'function') continue;
+    const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
+    if (method === undefined) continue;
+    const scope = requiredScope(handler, RequestMethod[method]);
+    ApiSecurity(CREDENTIAL, [scope])(prototype as object, name, route);
+  }
+};
 
 /** Documents one more error answer of a route. */
 export function ApiProblem(status: number, description: string): MethodDecorator {

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { PROBLEM_MODELS } from './api.decorator.js';
+import { CREDENTIAL, PROBLEM_MODELS } from './api.decorator.js';
 
 /** The OpenAPI 3.1 document of everything that is routed. */
 export function openApiDocument(app: INestApplication, version: string): OpenAPIObject {
@@ -12,6 +12,11 @@ export function openApiDocument(app: INestApplication, version: string): OpenAPI
     .setVersion(version)
     .setOpenAPIVersion('3.1.0')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
+    .addSecurity(CREDENTIAL, {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An API key or a JWT, as `AUTH_MODE` says; the scopes are `read`, `write` and `admin`.',
+    })
     .build();
   return SwaggerModule.createDocument(app, config, { extraModels: PROBLEM_MODELS });
 }

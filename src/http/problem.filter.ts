@@ -26,7 +26,10 @@ export class ProblemFilter implements ExceptionFilter {
       });
     }
     if (reply.sent) return;
+    if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
     if (problem.status === 503) void reply.header('retry-after', RETRY_AFTER);
+    if (typeof problem['retryAfter'] === 'number')
+      void reply.header('retry-after', String(problem['retryAfter']));
     void reply.status(problem.status).header('content-type', PROBLEM_JSON).send(problem);
   }
 }

@@ -6,6 +6,7 @@ import { decodeCursor, encodeCursor } from '../database/page-cursor.js';
 import { requireInteger, requireText } from '../database/storable.js';
 import { Embedder } from '../embeddings/embedder.js';
 import { InvalidInputError, NotFoundError } from '../errors.js';
+import { AuditLog } from '../tenancy/audit-log.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TenantRepository } from '../tenancy/tenant-repository.js';
 import { MemoryEntry, type ScoredMemory } from './memory-entry.entity.js';
@@ -21,6 +22,7 @@ import {
 import { NEAREST, SAVE_EMBEDDINGS } from './memory-search.sql.js';
 
 export const MAX_RESULTS = 1_000;
+const CHANGEABLE = ['content', 'metadata', 'source'] as const;
 
 export interface SearchOptions {
   /** At most this many results; default 10. */
@@ -42,6 +44,7 @@ export class LongTermMemory {
     @Inject(Database) private readonly database: Database,
     private readonly embedder: Embedder,
     private readonly tenants: TenantContext,
+    private readonly audit: AuditLog,
   ) {
     this.#entries = new TenantRepository(database.dataSource, MemoryEntry, tenants);
   }
@@ -125,7 +128,15 @@ export class LongTermMemory {
         },
       );
       if (changed === 0) throw new NotFoundError('memory');
-      if (vector) await this.#saveEmbeddings(tenantId, [before], [vector]);
+      await Promise.all([
+        vector && this.#saveEmbeddings(tenantId, [before], [vector]),
+        this.audit.record({
+          action: 'memory.update',
+          objectType: 'memory',
+          objectId: memoryId,
+          details: { fields: CHANGEABLE.filter((field) => change[field] !== undefined) },
+        }),
+      ]);
     });
     return this.get(memoryId);
   }
@@ -133,8 +144,11 @@ export class LongTermMemory {
   /** @throws NotFoundError when there is none, or it is another tenant's */
   async delete(memoryId: string): Promise<void> {
     this.tenants.require();
-    const gone = isUuid(memoryId) ? await this.#entries.delete({ memoryId }) : 0;
-    if (gone === 0) throw new NotFoundError('memory');
+    if (!isUuid(memoryId)) throw new NotFoundError('memory');
+    await this.database.unitOfWork(async () => {
+      if ((await this.#entries.delete({ memoryId })) === 0) throw new NotFoundError('memory');
+      await this.audit.record({ action: 'memory.delete', objectType: 'memory', objectId: memoryId });
+    });
   }
 
   /** A page of memories, newest first. */
@@ -188,7 +202,14 @@ export class LongTermMemory {
     }));
     await this.database.unitOfWork(async () => {
       await this.#entries.insert(entries);
-      await this.#saveEmbeddings(tenantId, entries, vectors);
+      await Promise.all([
+        this.#saveEmbeddings(tenantId, entries, vectors),
+        this.audit.record(
+          ...entries.map(
+            ({ memoryId }) => ({ action: 'memory.store', objectType: 'memory', objectId: memoryId }) as const,
+          ),
+        ),
+      ]);
     });
     return entries;
   }

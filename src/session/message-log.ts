@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { unstorable } from '../database/storable.js';
 import type { Database } from '../database/database.js';
 import { InvalidInputError } from '../errors.js';
+import type { AuditLog } from '../tenancy/audit-log.js';
 import { countMessage } from '../tokens/message-tokens.js';
 import type { TokenCounter } from '../tokens/token-counter.js';
 import { digestOf, fromLangChain, toLangChain, toOpenAI, type MessageBody } from './message-codec.js';
@@ -47,6 +48,7 @@ export class MessageLog {
   constructor(
     private readonly database: Database,
     private readonly counter: TokenCounter,
+    private readonly audit: AuditLog,
   ) {}
 
   /** Encodes and counts a message, before any connection is taken. */
@@ -78,7 +80,10 @@ export class MessageLog {
       revision: 0,
     }));
     const written = await this.#insert(session, rows);
-    await this.#save(session, session.messageCount + rows.length, session.lastSeq + rows.length);
+    await this.#save(session, 'session.append', {
+      messageCount: session.messageCount + rows.length,
+      lastSeq: session.lastSeq + rows.length,
+    });
     return written;
   }
 
@@ -115,7 +120,7 @@ export class MessageLog {
     if (fresh.length > 0) await this.#insert(session, fresh);
     if (fresh.length > 0 || changed) {
       const lastSeq = places.reduce((last, { seq }) => Math.max(last, seq), session.lastSeq);
-      await this.#save(session, places.length, lastSeq);
+      await this.#save(session, 'session.write', { messageCount: places.length, lastSeq });
     }
     return MessageReference.of(sessionId, places);
   }
@@ -179,8 +184,22 @@ export class MessageLog {
     return true;
   }
 
-  async #save({ tenantId, threadId, version }: HeldSession, count: number, lastSeq: number): Promise<void> {
-    await this.database.query(sql.SAVE_SESSION, [tenantId, threadId, version + 1, count, lastSeq]);
+  /** Every change of a thread's messages ends here, and none goes by: so it is recorded here. */
+  async #save(
+    { tenantId, threadId, version: before }: HeldSession,
+    action: 'session.append' | 'session.write',
+    { messageCount, lastSeq }: Pick<HeldSession, 'messageCount' | 'lastSeq'>,
+  ): Promise<void> {
+    const version = before + 1;
+    await Promise.all([
+      this.database.query(sql.SAVE_SESSION, [tenantId, threadId, version, messageCount, lastSeq]),
+      this.audit.record({
+        action,
+        objectType: 'session',
+        objectId: threadId,
+        details: { version, messageCount },
+      }),
+    ]);
   }
 }
 

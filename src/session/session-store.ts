@@ -6,6 +6,7 @@ import { Database } from '../database/database.js';
 import { decodeCursor, encodeCursor } from '../database/page-cursor.js';
 import { requireInteger } from '../database/storable.js';
 import { InvalidInputError, MessageIdTakenError, NotFoundError, VersionConflictError } from '../errors.js';
+import { AuditLog } from '../tenancy/audit-log.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TenantRepository } from '../tenancy/tenant-repository.js';
 import { TokenCounter } from '../tokens/token-counter.js';
@@ -53,9 +54,10 @@ export class SessionStore {
     @Inject(Database) private readonly database: Database,
     private readonly tenants: TenantContext,
     counter: TokenCounter,
+    private readonly audit: AuditLog,
   ) {
-    this.#log = new MessageLog(database, counter);
-    this.#checkpointer = new TenantCheckpointer(database, this.#log, tenants);
+    this.#log = new MessageLog(database, counter, audit);
+    this.#checkpointer = new TenantCheckpointer(database, this.#log, tenants, audit);
     this.checkpointer = this.#checkpointer;
     this.#sessions = new TenantRepository(database.dataSource, Session, tenants);
   }
@@ -168,7 +170,10 @@ export class SessionStore {
     requireThreadId(threadId);
     await this.database.unitOfWork(async () => {
       if ((await this.#sessions.delete({ threadId })) === 0) throw new NotFoundError('thread');
-      await this.#checkpointer.deleteThread(threadId);
+      await Promise.all([
+        this.#checkpointer.dropThread(threadId),
+        this.audit.record({ action: 'session.clear', objectType: 'session', objectId: threadId }),
+      ]);
     });
   }
 }

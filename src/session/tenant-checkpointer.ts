@@ -14,6 +14,8 @@ import {
   type PendingWrite,
 } from '@langchain/langgraph-checkpoint';
 import type { Database } from '../database/database.js';
+import { requireStorable } from '../database/storable.js';
+import type { AuditLog } from '../tenancy/audit-log.js';
 import { threadKey, threadOf } from '../tenancy/thread-key.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { CheckpointSerializer } from './checkpoint-serializer.js';
@@ -33,13 +35,15 @@ export class TenantCheckpointer extends PostgresSaver {
   readonly #database: Database;
   readonly #log: MessageLog;
   readonly #tenants: TenantContext;
+  readonly #audit: AuditLog;
 
-  constructor(database: Database, log: MessageLog, tenants: TenantContext) {
+  constructor(database: Database, log: MessageLog, tenants: TenantContext, audit: AuditLog) {
     super(database.pool, undefined, { schema: 'checkpoints' });
     this.serde = new CheckpointSerializer(this.serde);
     this.#database = database;
     this.#log = log;
     this.#tenants = tenants;
+    this.#audit = audit;
   }
 
   /** The tables are made by our migrations; the role that serves requests may not create any. */
@@ -72,6 +76,8 @@ export class TenantCheckpointer extends PostgresSaver {
     config: RunnableConfig,
     options?: CheckpointListOptions,
   ): AsyncGenerator<CheckpointTuple> {
+    // NUL and half a character are errors of PostgreSQL's own otherwise.
+    if (options?.filter) requireStorable(options.filter, 'filter');
     const stored = threadIdOf(config) === undefined ? config : this.#stored(config);
     for await (const tuple of super.list(stored, options)) yield await this.#seen(tuple);
   }
@@ -111,7 +117,15 @@ export class TenantCheckpointer extends PostgresSaver {
     return super.putWrites(this.#stored(config), writes, taskId);
   }
 
-  override deleteThread(threadId: string): Promise<void> {
+  /** LangGraph's own way to forget a thread: its checkpoints go, the messages stay in the log. */
+  override async deleteThread(threadId: string): Promise<void> {
+    const key = this.#key(threadId);
+    const entry = { action: 'session.forget', objectType: 'session', objectId: threadId } as const;
+    await this.#database.unitOfWork(() => Promise.all([super.deleteThread(key), this.#audit.record(entry)]));
+  }
+
+  /** Deletes the checkpoints of a thread, as a part of a mutation that the caller records. */
+  dropThread(threadId: string): Promise<void> {
     return super.deleteThread(this.#key(threadId));
   }
 

@@ -1,30 +1,37 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { TenantRequiredError } from '../errors.js';
-
-interface Request {
-  headers: Record<string, string | string[] | undefined>;
-}
+import { ForbiddenError } from '../errors.js';
+import { Authenticator, type CredentialCarrier, type Identity } from './authenticator.js';
+import { requiredScope } from './required-scope.js';
+import { TenantLimits } from './tenant-limits.js';
 
 /** What the guard found out about each request; only this file writes it, so no client can. */
-const identities = new WeakMap<object, string>();
+const identities = new WeakMap<object, Identity>();
 
-/** The tenant that the guard authenticated for a request. */
-export function tenantOf(request: object): string | undefined {
+/** Who sends a request, as the guard authenticated it. */
+export function identityOf(request: object): Identity | undefined {
   return identities.get(request);
 }
 
 /**
- * Reads the tenant off the credential. Guards run before interceptors, so the scope itself is opened by
- * `TenantInterceptor`. `AUTH_MODE=dev` trusts the header `X-Tenant-Id`; the settings allow that mode on a
- * loopback listener only.
+ * Lets a request in when its credential is good, its tenant is within its limits, and the credential has
+ * the scope of the route. Guards run before interceptors, so the scope itself is opened by
+ * `TenantInterceptor`.
  */
 @Injectable()
 export class AuthenticationGuard implements CanActivate {
-  canActivate(context: ExecutionContext): boolean {
-    const request = context.switchToHttp().getRequest<Request>();
-    const tenant = request.headers['x-tenant-id'];
-    if (typeof tenant !== 'string' || tenant === '') throw new TenantRequiredError();
-    identities.set(request, tenant);
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly limits: TenantLimits,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<CredentialCarrier & { method: string }>();
+    const identity = await this.authenticator.authenticate(request);
+    await this.limits.admit(identity.tenantId);
+    const scope = requiredScope(context.getHandler(), request.method);
+    if (!identity.scopes.has(scope) && !identity.scopes.has('admin'))
+      throw new ForbiddenError(`This needs a credential with the scope ${scope}.`);
+    identities.set(request, identity);
     return true;
   }
 }

@@ -1,0 +1,191 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { InvalidInputError, InvalidTenantError, NotFoundError } from '../errors.js';
+import { createApiKey, hashSecret, tenantOfKeyId } from './api-key.js';
+import type { Scope } from './authenticator.js';
+import { eraseTenant, holdingsOf, type TableHoldings } from './erase-tenant.js';
+import { isTenantId } from './tenant-context.js';
+
+/** A tenant with what it has of its own; `null` stands for what the settings say. */
+export interface Tenant {
+  tenantId: string;
+  name: string | null;
+  /** Requests per second; 0: no limit. */
+  rateLimit: number | null;
+  /** Requests per day (UTC); 0: no limit. */
+  dailyQuota: number | null;
+  createdAt: Date;
+}
+
+/** What is known of a key: all but its secret. */
+export interface ApiKeyRecord {
+  keyId: string;
+  scopes: Scope[];
+  label: string | null;
+  createdAt: Date;
+  expiresAt: Date | null;
+  revokedAt: Date | null;
+}
+
+export interface NewApiKey {
+  readonly scopes?: readonly Scope[] | undefined;
+  readonly label?: string | undefined;
+  /** Seconds from now; absent: never. */
+  readonly expiresIn?: number | undefined;
+}
+
+/** A key in full, to be shown once: nothing can show it again. */
+export type IssuedApiKey = ApiKeyRecord & { key: string };
+
+const TENANT = `tenant_id AS "tenantId", name, rate_limit AS "rateLimit", daily_quota AS "dailyQuota",
+  created_at AS "createdAt"`;
+const KEY = `key_id AS "keyId", scopes, label, created_at AS "createdAt", expires_at AS "expiresAt",
+  revoked_at AS "revokedAt"`;
+
+/**
+ * Tenants and their API keys, for an operator with the rights of the schema's owner: the role that serves
+ * requests can read them and change none. Policies bind the owner too, so each transaction names a tenant.
+ */
+export class TenantRegistry {
+  constructor(private readonly owner: DataSource) {}
+
+  /** @throws InvalidTenantError; InvalidInputError when the tenant is there already */
+  async create({
+    tenantId,
+    name,
+    rateLimit,
+    dailyQuota,
+  }: Partial<Tenant> & { tenantId: string }): Promise<Tenant> {
+    if (!isTenantId(tenantId)) throw new InvalidTenantError();
+    return this.#of(tenantId, async (manager) => {
+      const [tenant] = await manager.query<Tenant[]>(
+        `INSERT INTO shared.tenants (tenant_id, name, rate_limit, daily_quota) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING RETURNING ${TENANT}`,
+        [tenantId, name, rateLimit, dailyQuota],
+      );
+      if (!tenant)
+        throw new InvalidInputError([{ field: 'tenantId', message: `${tenantId} exists already` }]);
+      return tenant;
+    });
+  }
+
+  /** All tenants; a policy of its own lets the owner see them. */
+  list(): Promise<Tenant[]> {
+    return this.owner.query<Tenant[]>(`SELECT ${TENANT} FROM shared.tenants ORDER BY tenant_id`);
+  }
+
+  /** @throws NotFoundError when there is no such tenant */
+  keys(tenantId: string): Promise<ApiKeyRecord[]> {
+    return this.#of(tenantId, async (manager) => {
+      await requireTenant(manager, tenantId);
+      return manager.query<ApiKeyRecord[]>(
+        `SELECT ${KEY} FROM shared.api_keys WHERE tenant_id = $1 ORDER BY created_at, key_id`,
+        [tenantId],
+      );
+    });
+  }
+
+  /** @throws NotFoundError when there is no such tenant */
+  createKey(tenantId: string, key: NewApiKey = {}): Promise<IssuedApiKey> {
+    return this.#of(tenantId, async (manager) => {
+      await requireTenant(manager, tenantId);
+      return issue(manager, tenantId, key);
+    });
+  }
+
+  /**
+   * Issues a successor with the same scopes and label; the old key expires after the overlap, unless it
+   * does so earlier. The successor lives as long as its predecessor was given, counted from now.
+   * @param overlap seconds during which both keys work
+   * @throws NotFoundError when there is no such key, or it no longer works
+   */
+  rotate(
+    keyId: string,
+    { overlap, expiresIn }: { overlap: number; expiresIn?: number | undefined },
+  ): Promise<IssuedApiKey> {
+    return this.#of(tenantOf(keyId), async (manager, tenantId) => {
+      const [old] = await manager.query<{ scopes: Scope[]; label: string | null; lifetime: number | null }[]>(
+        `SELECT scopes, label, ceil(extract(epoch FROM expires_at - created_at))::float8 AS lifetime
+           FROM shared.api_keys
+          WHERE tenant_id = $1 AND key_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+            FOR UPDATE`,
+        [tenantId, keyId],
+      );
+      if (!old) throw new NotFoundError('key that still works');
+      await manager.query(
+        `UPDATE shared.api_keys SET expires_at = least(expires_at, now() + make_interval(secs => $3))
+          WHERE tenant_id = $1 AND key_id = $2`,
+        [tenantId, keyId, overlap],
+      );
+      return issue(manager, tenantId, {
+        scopes: old.scopes,
+        label: old.label ?? undefined,
+        expiresIn: expiresIn ?? old.lifetime ?? undefined,
+      });
+    });
+  }
+
+  /**
+   * Ends a key for good, in every process within 5 s. Revoking it again changes nothing.
+   * @throws NotFoundError when there is no such key
+   */
+  revoke(keyId: string): Promise<ApiKeyRecord> {
+    return this.#of(tenantOf(keyId), async (manager, tenantId) => {
+      await manager.query(
+        `UPDATE shared.api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND key_id = $2`,
+        [tenantId, keyId],
+      );
+      const [key] = await manager.query<ApiKeyRecord[]>(
+        `SELECT ${KEY} FROM shared.api_keys WHERE tenant_id = $1 AND key_id = $2`,
+        [tenantId, keyId],
+      );
+      if (!key) throw new NotFoundError('key');
+      return key;
+    });
+  }
+
+  /** See {@link holdingsOf}. */
+  holdings(tenantId: string): Promise<TableHoldings[]> {
+    return holdingsOf(this.owner, tenantId);
+  }
+
+  /** See {@link eraseTenant}. */
+  erase(tenantId: string): Promise<TableHoldings[]> {
+    return eraseTenant(this.owner, tenantId);
+  }
+
+  /** One transaction in the scope of one tenant. */
+  #of<T>(tenantId: string, work: (manager: EntityManager, tenantId: string) => Promise<T>): Promise<T> {
+    return this.owner.transaction(async (manager) => {
+      await manager.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]);
+      return work(manager, tenantId);
+    });
+  }
+}
+
+function tenantOf(keyId: string): string {
+  const tenantId = tenantOfKeyId(keyId);
+  if (tenantId === undefined) throw new NotFoundError('key');
+  return tenantId;
+}
+
+async function requireTenant(manager: EntityManager, tenantId: string): Promise<void> {
+  const found = await manager.query<unknown[]>(`SELECT 1 FROM shared.tenants WHERE tenant_id = $1`, [
+    tenantId,
+  ]);
+  if (found.length === 0) throw new NotFoundError('tenant');
+}
+
+async function issue(
+  manager: EntityManager,
+  tenantId: string,
+  { scopes = ['read', 'write'], label, expiresIn }: NewApiKey,
+): Promise<IssuedApiKey> {
+  const { key, keyId, secret } = createApiKey(tenantId);
+  const { salt, hash } = hashSecret(secret);
+  const [record] = await manager.query<[ApiKeyRecord]>(
+    `INSERT INTO shared.api_keys (tenant_id, key_id, salt, hash, scopes, label, expires_at)
+     VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7)) RETURNING ${KEY}`,
+    [tenantId, keyId, salt, hash, scopes, label, expiresIn],
+  );
+  return { ...record, key };
+}

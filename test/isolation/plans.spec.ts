@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import type { PGlite } from '@electric-sql/pglite';
+import { Logger } from '@nestjs/common';
+import pg from 'pg';
+import { checkOptions } from '../../src/config/load-options.js';
+import { Database } from '../../src/database/database.js';
+import { Embedder } from '../../src/embeddings/embedder.js';
+import { LongTermMemory } from '../../src/memory/long-term-memory.js';
+import { MemoryEntry } from '../../src/memory/memory-entry.entity.js';
+import { Session } from '../../src/session/session.entity.js';
+import { SessionStore } from '../../src/session/session-store.js';
+import { AuditLog } from '../../src/tenancy/audit-log.js';
+import { currentTenant, TenantContext } from '../../src/tenancy/tenant-context.js';
+import { TiktokenCounter } from '../../src/tokens/tiktoken-counter.js';
+import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';
+
+const TENANT = 'tenant-7';
+const MEMORY = '0193a0e0-0000-7000-8000-000000000007';
+const DIMENSIONS = 1_536;
+/** Both begin with tenant and session; for threads as short as these the planner takes either. */
+const BY_SESSION: unknown = expect.stringMatching(/^session_messages_(live|message_id)$/);
+
+/** Forty tenants with 60 memories, 20 threads of 30 messages and their checkpoints each, as no request could write them. */
+const DATA = `
+  INSERT INTO shared.agent_memories (tenant_id, memory_id, agent_id, content, created_at)
+  SELECT 'tenant-' || t, CASE WHEN t = 7 AND m = 1 THEN '${MEMORY}' ELSE gen_random_uuid() END, 'agent-' || m % 6,
+         repeat('word ', 40), timestamptz '2026-01-01' + m * interval '1 minute'
+    FROM generate_series(1, 40) AS t, generate_series(1, 60) AS m;
+  INSERT INTO shared.memory_embeddings (tenant_id, memory_id, agent_id, model, embedding)
+  SELECT tenant_id, memory_id, agent_id, 'fixed', ('[' || repeat('0.1,', ${DIMENSIONS - 1}) || '0.1]')::halfvec
+    FROM shared.agent_memories;
+  INSERT INTO shared.sessions (tenant_id, thread_id, session_id, version, message_count, last_seq, updated_at)
+  SELECT 'tenant-' || t, 'thread-' || s, gen_random_uuid(), 30, 30, 30, timestamptz '2026-01-01' + s * interval '1 minute'
+    FROM generate_series(1, 40) AS t, generate_series(1, 100) AS s;
+  INSERT INTO shared.session_messages (tenant_id, session_id, seq, message_id, format, body, digest, tokens)
+  SELECT tenant_id, session_id, seq, 'message-' || seq, 'openai', '{"role":"user","content":"Hello."}', '', 5
+    FROM shared.sessions, generate_series(1, 30) AS seq WHERE thread_id LIKE 'thread-1%';
+  INSERT INTO checkpoints.checkpoints (tenant_id, thread_id, checkpoint_ns, checkpoint_id, type, checkpoint, metadata)
+  SELECT tenant_id, length(tenant_id) || ':' || tenant_id || ':' || thread_id, '', gen_random_uuid()::text, 'json', '{}', '{}'
+    FROM shared.sessions;
+  INSERT INTO checkpoints.checkpoint_blobs (tenant_id, thread_id, checkpoint_ns, channel, version, type, blob)
+  SELECT tenant_id, thread_id, '', 'messages', n::text, 'json', repeat('x', 50)::bytea
+    FROM checkpoints.checkpoints, generate_series(1, 3) AS n;
+  INSERT INTO checkpoints.checkpoint_writes (tenant_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)
+  SELECT tenant_id, thread_id, '', checkpoint_id, 'task', n, 'messages', 'json', repeat('x', 50)::bytea
+    FROM checkpoints.checkpoints, generate_series(1, 3) AS n;
+  ANALYZE`;
+
+class FixedEmbedder extends Embedder {
+  readonly model = 'fixed';
+  readonly dimensions = DIMENSIONS;
+
+  embed(texts: readonly string[]): Promise<number[][]> {
+    return Promise.resolve(texts.map(() => Array.from({ length: DIMENSIONS }, () => 0.1)));
+  }
+}
+
+interface Statement {
+  sql: string;
+  parameters: unknown[];
+}
+
+describeOnEachEngine('plans of the hot reads', (createDatabase) => {
+  let home: TestDatabase;
+  let database: Database;
+  let memory: LongTermMemory;
+  let sessions: SessionStore;
+  const tenants = new TenantContext();
+
+  beforeAll(async () => {
+    Logger.overrideLogger(false);
+    home = await createDatabase();
+    const options = checkOptions({ database: home.settings });
+    const entities = [MemoryEntry, Session];
+    database = await Database.open({ options, entities, tenantOfCaller: currentTenant, seed: home.seed });
+    const audit = new AuditLog(database, tenants);
+    memory = new LongTermMemory(database, new FixedEmbedder(), tenants, audit);
+    sessions = new SessionStore(database, tenants, new TiktokenCounter(), audit);
+    for (const sql of DATA.split(';')) await asSuperuser({ sql, parameters: [] });
+    await tenants.run(TENANT, () => sessions.appendMessages('live', [{ role: 'user', content: 'Hello.' }]));
+  });
+  afterAll(async () => {
+    await database.close();
+    await home.drop();
+  });
+
+  it.each<[what: string, indexes: unknown[], read: () => Promise<unknown>]>([
+    ['search', ['agent_memories_pkey', 'memory_embeddings_pkey'], () => memory.search('window seats')],
+    [
+      'search of one agent',
+      ['agent_memories_pkey', 'memory_embeddings_pkey'],
+      () => memory.search('seats', { agentId: 'agent-1' }),
+    ],
+    ['get', ['agent_memories_pkey'], () => memory.get(MEMORY)],
+    ['list of memories', ['agent_memories_newest'], () => memory.list({ limit: 10 })],
+    [
+      'list of one agent',
+      ['agent_memories_newest_of_agent'],
+      () => memory.list({ limit: 3, agentId: 'agent-1' }),
+    ],
+    [
+      'newest messages',
+      [BY_SESSION, 'sessions_pkey'],
+      () => sessions.getSessionMessages('thread-1', { limit: 10 }),
+    ],
+    ['list of sessions', ['sessions_last_changed'], () => sessions.listSessions({ limit: 10 })],
+    [
+      'checkpoint, with the messages that it refers to',
+      ['checkpoint_blobs_pkey', 'checkpoint_writes_pkey', 'checkpoints_pkey', 'session_messages_pkey'],
+      () => sessions.checkpointer.getTuple({ configurable: { thread_id: 'live' } }),
+    ],
+  ])('%s: the indexes used without row-level security are used with it', async (_, indexes, read) => {
+    const statements = await statementsOf(() => tenants.run(TENANT, read));
+    const isolated = await Promise.all(statements.map((statement) => explain(statement, asTenant)));
+    const plain = await Promise.all(statements.map((statement) => explain(statement, asSuperuser)));
+    // The one plan has the policy in it and the other has not, or they would prove nothing.
+    for (const plan of isolated) expect(plan.text).toContain('app.tenant_id');
+    for (const plan of plain) expect(plan.text).not.toContain('app.tenant_id');
+    expect(isolated.map((plan) => plan.indexes)).toEqual(plain.map((plan) => plan.indexes));
+    expect(isolated.flatMap((plan) => plan.readWhole)).toEqual([]);
+    expect([...new Set(isolated.flatMap((plan) => plan.indexes))].sort()).toEqual(indexes);
+  });
+
+  /** What a read sends, whether by the ORM or by itself. */
+  async function statementsOf(read: () => Promise<unknown>): Promise<Statement[]> {
+    const statements: Statement[] = [];
+    const note = (sql: string, parameters: unknown[] = []) => statements.push({ sql, parameters });
+    const ours = jest.spyOn(database.pool, 'query');
+    const orms = jest.spyOn(database.dataSource.logger, 'logQuery');
+    try {
+      await read();
+      for (const [sql, parameters] of ours.mock.calls as unknown as [string, unknown[]?][])
+        note(sql, parameters);
+      for (const [sql, parameters] of orms.mock.calls as [string, unknown[]?][]) note(sql, parameters);
+    } finally {
+      ours.mockRestore();
+      orms.mockRestore();
+    }
+    expect(statements).not.toEqual([]);
+    return statements;
+  }
+
+  type Rows = Record<string, unknown>[];
+
+  function asTenant({ sql, parameters }: Statement): Promise<Rows> {
+    return tenants.run(TENANT, () => database.query(sql, parameters));
+  }
+
+  async function asSuperuser({ sql, parameters }: Statement): Promise<Rows> {
+    if (home.engine === 'embedded') {
+      const { embedded } = database as unknown as { embedded: { pglite: PGlite } };
+      return (await embedded.pglite.query<Rows[number]>(sql, parameters)).rows;
+    }
+    const client = new pg.Client(home.settings.url);
+    await client.connect();
+    try {
+      return (await client.query<Rows[number]>(sql, parameters)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+});
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  Plans?: PlanNode[];
+}
+
+interface Explained {
+  /** The names of the indexes in it, sorted. */
+  indexes: string[];
+  /** The tables that it reads from end to end. */
+  readWhole: string[];
+  text: string;
+}
+
+async function explain(
+  { sql, parameters }: Statement,
+  run: (statement: Statement) => Promise<Record<string, unknown>[]>,
+): Promise<Explained> {
+  const [row] = await run({ sql: `EXPLAIN (FORMAT JSON) ${sql}`, parameters });
+  const [{ Plan: root }] = row?.['QUERY PLAN'] as [{ Plan: PlanNode }];
+  const nodes = [...nodesOf(root)];
+  return {
+    indexes: nodes.flatMap((node) => node['Index Name'] ?? []).sort(),
+    readWhole: nodes
+      .filter((node) => node['Node Type'] === 'Seq Scan')
+      .map((node) => node['Relation Name'] ?? ''),
+    text: JSON.stringify(root),
+  };
+}
+
+function* nodesOf(node: PlanNode): Generator<PlanNode> {
+  yield node;
+  for (const child of node.Plans ?? []) yield* nodesOf(child);
+}

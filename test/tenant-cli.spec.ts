@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ApiKeyRecord, IssuedApiKey, Tenant } from '../src/tenancy/tenant-registry.js';
+import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
+import { TestService, type Answer } from './support/service.js';
+
+interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The command as a process of its own; `npm run tenant` builds first and runs the same file. */
+function tenant(environment: Record<string, string>, ...args: string[]): Promise<Outcome> {
+  const command = ['--import', 'tsx', 'src/tenancy/tenant-cli.ts', ...args];
+  const env = { PATH: process.env['PATH'] ?? '', ...environment };
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, { env }, (error, stdout, stderr) => {
+      resolve({ status: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
+    });
+  });
+}
+
+describe('npm run tenant', () => {
+  it('does not understand an unknown command, and shows how it is used', async () => {
+    const { status, stdout, stderr } = await tenant({}, 'destroy');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/no command "destroy".*Usage: npm run tenant/s);
+  });
+
+  it('helps without a database', async () => {
+    const { status, stdout } = await tenant({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, '--help');
+    expect(status).toBe(0);
+    for (const command of ['create', 'list', 'create-key', 'keys', 'rotate', 'revoke'])
+      expect(stdout).toContain(command);
+  });
+
+  it('says that the database cannot be reached', async () => {
+    const { status, stderr } = await tenant({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, 'list');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/cannot be opened.*DATABASE_URL/);
+    expect(stderr).not.toContain('    at ');
+  });
+});
+
+describeOnEachEngine('npm run tenant', (createDatabase) => {
+  let database: TestDatabase;
+  let folder: string;
+  let environment: Record<string, string>;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'triptych-tenant-'));
+    const created = await createDatabase();
+    const { url } = created.settings;
+    environment = url ? { DATABASE_URL: url } : { DATA_DIR: folder };
+    database = { ...created, settings: url ? { url } : { dataDir: folder } };
+  });
+  afterAll(async () => {
+    await database.drop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const json = async <T>(...args: string[]): Promise<T> => {
+    const { status, stdout, stderr } = await tenant(environment, ...args, '--json');
+    expect({ status, stderr: stderr.replace(/^Keep this key now.*\n/m, '') }).toEqual({
+      status: 0,
+      stderr: '',
+    });
+    return JSON.parse(stdout) as T;
+  };
+
+  it('makes tenants and keys that the service accepts, rotates and revokes them', async () => {
+    expect(await json<Tenant[]>('list')).toEqual([]);
+    const acme = await json<Tenant>(
+      'create',
+      'acme',
+      '--name',
+      'Acme Inc',
+      '--rate-limit',
+      '50',
+      '--daily-quota',
+      '0',
+    );
+    expect(acme).toMatchObject({ tenantId: 'acme', name: 'Acme Inc', rateLimit: 50, dailyQuota: 0 });
+    expect(await json('create', 'blue')).toMatchObject({ name: null, rateLimit: null, dailyQuota: null });
+    expect((await json<Tenant[]>('list')).map(({ tenantId }) => tenantId)).toEqual(['acme', 'blue']);
+
+    const args = ['create-key', 'acme', '--scopes', 'read, read', '--expires', '90d', '--label', 'ci'];
+    const first = await json<IssuedApiKey>(...args);
+    expect(first).toMatchObject({ scopes: ['read'], label: 'ci', revokedAt: null });
+    expect(lifetime(first)).toBe(90 * 86_400_000);
+    const plain = await json<IssuedApiKey>('create-key', 'blue');
+    expect(plain).toMatchObject({ scopes: ['read', 'write'], label: null, expiresAt: null });
+
+    const second = await json<IssuedApiKey>('rotate', first.keyId, '--overlap', '1h');
+    expect(second).toMatchObject({ scopes: ['read'], label: 'ci' });
+    expect(lifetime(second)).toBe(90 * 86_400_000);
+    expect(await json('revoke', plain.keyId)).toMatchObject({ keyId: plain.keyId });
+
+    const keys = await tenant(environment, 'keys', 'acme', '--json');
+    expect((JSON.parse(keys.stdout) as ApiKeyRecord[]).map(({ keyId }) => keyId)).toEqual([
+      first.keyId,
+      second.keyId,
+    ]);
+    for (const { key, keyId } of [first, second])
+      expect(keys.stdout).not.toContain(key.slice(`triptych_${keyId}_`.length));
+
+    const service = await TestService.start(database, { auth: { mode: 'api-key' } });
+    const status = async ({ key }: IssuedApiKey): Promise<Answer['status']> =>
+      (await service.send('GET', '/v1/memories', undefined, { authorization: `Bearer ${key}` })).status;
+    expect([await status(first), await status(second), await status(plain)]).toEqual([200, 200, 401]);
+    if (database.engine === 'embedded')
+      expect((await tenant(environment, 'list')).stderr).toContain(`process ${process.pid}`);
+    await service.stop();
+  }, 120_000);
+});
+
+if (process.env['TEST_DATABASE_URL'])
+  describe('npm run tenant on PostgreSQL', () => {
+    it('shows a key once, and refuses what it must', async () => {
+      const database = await postgres();
+      const environment = { DATABASE_URL: database.settings.url ?? '' };
+      await tenant(environment, 'create', 'green');
+      const made = await tenant(environment, 'create-key', 'green');
+      expect(made.stdout).toMatch(/^key +triptych_green\.\w{12}_\w{46}$/m);
+      expect(made.stderr).toContain('cannot be shown again');
+      const refusals: [string[], string][] = [
+        [['create', 'green'], 'green exists already'],
+        [['create', 'no good'], 'A tenant id is'],
+        [['create-key', 'nobody'], 'no such tenant'],
+        [['revoke', 'green.AAAAAAAAAAAA'], 'no such key'],
+        [['rotate', 'nonsense'], 'no such key'],
+      ];
+      for (const [args, message] of refusals) {
+        const { status, stdout, stderr } = await tenant(environment, ...args);
+        expect({ args, status, stdout }).toEqual({ args, status: 1, stdout: '' });
+        expect(stderr).toContain(message);
+      }
+      await database.drop();
+    }, 120_000);
+
+    it('refuses a schema that is behind, with the command that helps', async () => {
+      const database = await postgres({ empty: true });
+      const { status, stderr } = await tenant({ DATABASE_URL: database.settings.url ?? '' }, 'list');
+      expect({ status, helps: stderr.includes('npm run migration:run') }).toEqual({ status: 1, helps: true });
+      await database.drop();
+    });
+  });
+
+/** From creation to expiry, in milliseconds; as JSON both are text. */
+function lifetime({ createdAt, expiresAt }: ApiKeyRecord): number {
+  return new Date(expiresAt ?? 0).getTime() - new Date(createdAt).getTime();
+}
