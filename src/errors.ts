@@ -74,10 +74,6 @@ export class UnauthenticatedError extends TriptychError {
 export class ForbiddenError extends TriptychError {
   readonly code = 'forbidden';
   readonly status = 403;
-
-  constructor(detail: string) {
-    super(detail);
-  }
 }
 
 /** The tenant sends requests faster than its rate limit allows. */

@@ -31,7 +31,10 @@ export type {
 
 export { TenancyModule } from './tenancy/tenancy.module.js';
 export { TenantContext } from './tenancy/tenant-context.js';
-export { AuthenticationGuard } from './tenancy/authentication.guard.js';
+export { AuditLog, type AuditEntry } from './tenancy/audit-log.js';
+export { Authenticator, type Identity, type Scope } from './tenancy/authenticator.js';
+export { RequireScope } from './tenancy/required-scope.js';
+export { AuthenticationGuard, identityOf } from './tenancy/authentication.guard.js';
 export { TenantInterceptor } from './tenancy/tenant.interceptor.js';
 
 export { Embedder, type EmbeddingKind } from './embeddings/embedder.js';

@@ -129,7 +129,7 @@ describeOnEachEngine('audit', (createDatabase) => {
         details: { version: 1, messageCount: 1 },
       },
       {
-        action: 'session.forget',
+        action: 'session.clear',
         actor: 'agent',
         object: 'session:graph',
         outcome: 'success',

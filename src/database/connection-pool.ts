@@ -37,6 +37,8 @@ export class ConnectionPool extends pg.Pool {
     ...config
   }: ConnectionPoolConfig = {}) {
     super({ ...config, pipeline });
+    // For good: before it is lent and after it is closed, a connection may hear that its backend was killed.
+    this.on('connect', (client) => client.on('error', ignore));
     this.#tenantOfCaller = tenantOfCaller;
     this.#role = role;
     this.#pipelined = pipeline;
@@ -124,9 +126,7 @@ export class ConnectionPool extends pg.Pool {
  */
 function guard(client: pg.PoolClient): void {
   const release = client.release.bind(client);
-  client.on('error', ignore);
   client.release = (error) => {
-    client.off('error', ignore);
     release(error === undefined || error === false ? client.getTransactionStatus() !== 'I' : error);
   };
 }

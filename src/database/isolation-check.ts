@@ -55,6 +55,11 @@ const RULES = `${TABLES}
   UNION ALL
   SELECT name, 'the runtime role may TRUNCATE it' FROM tables WHERE has_table_privilege($1::name, id, 'TRUNCATE')
   UNION ALL
+  SELECT name, 'the runtime role may change or delete what was recorded'
+    FROM tables
+   WHERE name = 'shared.audit_log'
+     AND (has_table_privilege($1::name, id, 'UPDATE') OR has_table_privilege($1::name, id, 'DELETE'))
+  UNION ALL
   SELECT name, 'the runtime role is its owner' FROM tables WHERE pg_has_role($1::name, owner, 'USAGE')
   UNION ALL
   SELECT c.oid::regclass::text, 'a view reads with the rights of its owner, past the policies'

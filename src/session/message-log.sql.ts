@@ -12,6 +12,10 @@ export const SAVE_SESSION = `
      SET version = $3, message_count = $4, last_seq = $5, updated_at = greatest(now(), updated_at)
    WHERE tenant_id = $1 AND thread_id = $2`;
 
+/** Its messages go with it, by their foreign key. */
+export const DELETE_SESSION = `
+  DELETE FROM shared.sessions WHERE tenant_id = $1 AND thread_id = $2 RETURNING session_id`;
+
 export const INSERT_MESSAGES = `
   INSERT INTO shared.session_messages
     (tenant_id, session_id, seq, revision, message_id, format, body, digest, tokens)

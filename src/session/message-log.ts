@@ -72,6 +72,12 @@ export class MessageLog {
     return { tenantId, threadId, ...row };
   }
 
+  /** Deletes the thread's session with all of its messages; false when there is none. */
+  async delete(tenantId: string, threadId: string): Promise<boolean> {
+    const gone = await this.database.query(sql.DELETE_SESSION, [tenantId, threadId]);
+    return gone.length > 0;
+  }
+
   /** Writes messages after the last one of the thread. */
   async append(session: HeldSession, messages: readonly PreparedMessage[]): Promise<WrittenRow[]> {
     const rows = messages.map((prepared, index) => ({

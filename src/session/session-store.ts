@@ -54,7 +54,7 @@ export class SessionStore {
     @Inject(Database) private readonly database: Database,
     private readonly tenants: TenantContext,
     counter: TokenCounter,
-    private readonly audit: AuditLog,
+    audit: AuditLog,
   ) {
     this.#log = new MessageLog(database, counter, audit);
     this.#checkpointer = new TenantCheckpointer(database, this.#log, tenants, audit);
@@ -168,13 +168,7 @@ export class SessionStore {
    */
   async clearSession(threadId: string): Promise<void> {
     requireThreadId(threadId);
-    await this.database.unitOfWork(async () => {
-      if ((await this.#sessions.delete({ threadId })) === 0) throw new NotFoundError('thread');
-      await Promise.all([
-        this.#checkpointer.dropThread(threadId),
-        this.audit.record({ action: 'session.clear', objectType: 'session', objectId: threadId }),
-      ]);
-    });
+    if (!(await this.#checkpointer.clear(threadId))) throw new NotFoundError('thread');
   }
 }
 

@@ -117,16 +117,24 @@ export class TenantCheckpointer extends PostgresSaver {
     return super.putWrites(this.#stored(config), writes, taskId);
   }
 
-  /** LangGraph's own way to forget a thread: its checkpoints go, the messages stay in the log. */
+  /** Ends the session, as `SessionStore.clearSession` does; no error when there is none. */
   override async deleteThread(threadId: string): Promise<void> {
-    const key = this.#key(threadId);
-    const entry = { action: 'session.forget', objectType: 'session', objectId: threadId } as const;
-    await this.#database.unitOfWork(() => Promise.all([super.deleteThread(key), this.#audit.record(entry)]));
+    await this.clear(threadId);
   }
 
-  /** Deletes the checkpoints of a thread, as a part of a mutation that the caller records. */
-  dropThread(threadId: string): Promise<void> {
-    return super.deleteThread(this.#key(threadId));
+  /**
+   * Ends a session: its messages and all checkpoints of the thread are gone.
+   * @returns whether there was one
+   */
+  async clear(threadId: string): Promise<boolean> {
+    const key = this.#key(threadId);
+    return this.#database.unitOfWork(async () => {
+      const wasThere = await this.#log.delete(this.#tenants.require(), threadId);
+      await super.deleteThread(key);
+      if (wasThere)
+        await this.#audit.record({ action: 'session.clear', objectType: 'session', objectId: threadId });
+      return wasThere;
+    });
   }
 
   /**

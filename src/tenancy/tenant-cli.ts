@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
 import { loadOptions } from '../config/load-options.js';
 import { EmbeddedEngine } from '../database/embedded-engine.js';
 import { MigrationDataSource } from '../database/migration-data-source.js';
@@ -74,5 +75,11 @@ async function main(args: string[]): Promise<number> {
     return 1;
   }
 }
+
+// The answer has standard output to itself, so that `--json` can be piped; audit lines go beside it.
+const line = (message: unknown): void => {
+  console.error(JSON.stringify(message));
+};
+Logger.overrideLogger({ log: line, warn: line, error: line });
 
 process.exitCode = await main(process.argv.slice(2));

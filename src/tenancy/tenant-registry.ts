@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { InvalidInputError, InvalidTenantError, NotFoundError } from '../errors.js';
+import { insertAudit, logAudit, type AuditEntry } from './audit-log.js';
 import { createApiKey, hashSecret, tenantOfKeyId } from './api-key.js';
 import type { Scope } from './authenticator.js';
 import { eraseTenant, holdingsOf, type TableHoldings } from './erase-tenant.js';
@@ -36,6 +37,9 @@ export interface NewApiKey {
 /** A key in full, to be shown once: nothing can show it again. */
 export type IssuedApiKey = ApiKeyRecord & { key: string };
 
+/** Whoever may run commands as the owner of the database. */
+const OPERATOR = 'operator';
+
 const TENANT = `tenant_id AS "tenantId", name, rate_limit AS "rateLimit", daily_quota AS "dailyQuota",
   created_at AS "createdAt"`;
 const KEY = `key_id AS "keyId", scopes, label, created_at AS "createdAt", expires_at AS "expiresAt",
@@ -56,7 +60,7 @@ export class TenantRegistry {
     dailyQuota,
   }: Partial<Tenant> & { tenantId: string }): Promise<Tenant> {
     if (!isTenantId(tenantId)) throw new InvalidTenantError();
-    return this.#of(tenantId, async (manager) => {
+    return this.#of(tenantId, async (manager, record) => {
       const [tenant] = await manager.query<Tenant[]>(
         `INSERT INTO shared.tenants (tenant_id, name, rate_limit, daily_quota) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING RETURNING ${TENANT}`,
@@ -64,6 +68,7 @@ export class TenantRegistry {
       );
       if (!tenant)
         throw new InvalidInputError([{ field: 'tenantId', message: `${tenantId} exists already` }]);
+      await record({ action: 'tenant.create', objectType: 'tenant', objectId: tenantId });
       return tenant;
     });
   }
@@ -86,9 +91,11 @@ export class TenantRegistry {
 
   /** @throws NotFoundError when there is no such tenant */
   createKey(tenantId: string, key: NewApiKey = {}): Promise<IssuedApiKey> {
-    return this.#of(tenantId, async (manager) => {
+    return this.#of(tenantId, async (manager, record) => {
       await requireTenant(manager, tenantId);
-      return issue(manager, tenantId, key);
+      const issued = await issue(manager, tenantId, key);
+      await record({ action: 'api_key.create', objectType: 'api_key', objectId: issued.keyId });
+      return issued;
     });
   }
 
@@ -102,7 +109,8 @@ export class TenantRegistry {
     keyId: string,
     { overlap, expiresIn }: { overlap: number; expiresIn?: number | undefined },
   ): Promise<IssuedApiKey> {
-    return this.#of(tenantOf(keyId), async (manager, tenantId) => {
+    const tenantId = tenantOf(keyId);
+    return this.#of(tenantId, async (manager, record) => {
       const [old] = await manager.query<{ scopes: Scope[]; label: string | null; lifetime: number | null }[]>(
         `SELECT scopes, label, ceil(extract(epoch FROM expires_at - created_at))::float8 AS lifetime
            FROM shared.api_keys
@@ -116,11 +124,16 @@ export class TenantRegistry {
           WHERE tenant_id = $1 AND key_id = $2`,
         [tenantId, keyId, overlap],
       );
-      return issue(manager, tenantId, {
+      const issued = await issue(manager, tenantId, {
         scopes: old.scopes,
         label: old.label ?? undefined,
         expiresIn: expiresIn ?? old.lifetime ?? undefined,
       });
+      await record(
+        { action: 'api_key.rotate', objectType: 'api_key', objectId: keyId },
+        { action: 'api_key.create', objectType: 'api_key', objectId: issued.keyId },
+      );
+      return issued;
     });
   }
 
@@ -129,11 +142,20 @@ export class TenantRegistry {
    * @throws NotFoundError when there is no such key
    */
   revoke(keyId: string): Promise<ApiKeyRecord> {
-    return this.#of(tenantOf(keyId), async (manager, tenantId) => {
-      await manager.query(
-        `UPDATE shared.api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE tenant_id = $1 AND key_id = $2`,
+    const tenantId = tenantOf(keyId);
+    return this.#of(tenantId, async (manager, record) => {
+      const [works] = await manager.query<{ keyId: string }[]>(
+        `SELECT key_id AS "keyId" FROM shared.api_keys
+          WHERE tenant_id = $1 AND key_id = $2 AND revoked_at IS NULL FOR UPDATE`,
         [tenantId, keyId],
       );
+      if (works) {
+        await manager.query(
+          `UPDATE shared.api_keys SET revoked_at = now() WHERE tenant_id = $1 AND key_id = $2`,
+          [tenantId, keyId],
+        );
+        await record({ action: 'api_key.revoke', objectType: 'api_key', objectId: keyId });
+      }
       const [key] = await manager.query<ApiKeyRecord[]>(
         `SELECT ${KEY} FROM shared.api_keys WHERE tenant_id = $1 AND key_id = $2`,
         [tenantId, keyId],
@@ -153,12 +175,22 @@ export class TenantRegistry {
     return eraseTenant(this.owner, tenantId);
   }
 
-  /** One transaction in the scope of one tenant. */
-  #of<T>(tenantId: string, work: (manager: EntityManager, tenantId: string) => Promise<T>): Promise<T> {
-    return this.owner.transaction(async (manager) => {
+  /** One transaction in the scope of one tenant; what it records is logged once it is committed. */
+  async #of<T>(
+    tenantId: string,
+    work: (manager: EntityManager, record: (...entries: AuditEntry[]) => Promise<void>) => Promise<T>,
+  ): Promise<T> {
+    const subject = { tenantId, actor: OPERATOR };
+    const recorded: AuditEntry[] = [];
+    const result = await this.owner.transaction(async (manager) => {
       await manager.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]);
-      return work(manager, tenantId);
+      return work(manager, async (...entries) => {
+        recorded.push(...entries);
+        await insertAudit((sql, parameters) => manager.query(sql, parameters), subject, entries);
+      });
     });
+    logAudit(subject, recorded);
+    return result;
   }
 }
 

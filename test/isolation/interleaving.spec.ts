@@ -63,14 +63,24 @@ describeOnEachEngine('interleaved tenants on a pool of two', (createDatabase) =>
 
   const whole: Operation[] = [
     async (tenant) => {
-      const rows = await database.query('SELECT tenant_id FROM shared.agent_memories LIMIT 20');
-      expectOnly(tenant, rows.map((row) => row['tenant_id']), 'a statement');
+      const rows = await database.query<{ tenant_id: string }>(
+        'SELECT tenant_id FROM shared.agent_memories LIMIT 20',
+      );
+      expectOnly(
+        tenant,
+        rows.map((row) => row.tenant_id),
+        'a statement',
+      );
     },
     async (tenant) => {
       const rows = await database.dataSource.query<{ tenant_id: string }[]>(
         'SELECT tenant_id FROM checkpoints.checkpoints UNION ALL SELECT tenant_id FROM shared.session_messages',
       );
-      expectOnly(tenant, rows.map((row) => row.tenant_id), 'the ORM');
+      expectOnly(
+        tenant,
+        rows.map((row) => row.tenant_id),
+        'the ORM',
+      );
     },
     async (tenant) => {
       await insert(tenant, 'whole');
@@ -78,22 +88,42 @@ describeOnEachEngine('interleaved tenants on a pool of two', (createDatabase) =>
     },
     async (tenant) =>
       database.unitOfWork(async () => {
-        const reads = [1, 2].map(() => database.query('SELECT tenant_id, agent_id FROM shared.agent_memories LIMIT 5'));
+        const reads = [1, 2].map(() =>
+          database.query<{ tenant_id: string; agent_id: string }>(
+            'SELECT tenant_id, agent_id FROM shared.agent_memories LIMIT 5',
+          ),
+        );
         for (const rows of await Promise.all(reads))
-          expectOnly(tenant, rows.flatMap(({ tenant_id, agent_id }) => [tenant_id, agent_id]), 'a unit of work');
+          expectOnly(
+            tenant,
+            rows.flatMap(({ tenant_id, agent_id }) => [tenant_id, agent_id]),
+            'a unit of work',
+          );
       }),
     async (tenant) => {
       const { memories } = await memory.list({ limit: 5 });
-      expectOnly(tenant, memories.flatMap(({ tenantId, agentId }) => [tenantId, agentId]), 'a list');
+      expectOnly(
+        tenant,
+        memories.flatMap(({ tenantId, agentId }) => [tenantId, agentId]),
+        'a list',
+      );
     },
     async (tenant) => {
       const tuple = await sessions.checkpointer.getTuple({ configurable: { thread_id: 'same' } });
       const messages = tuple?.checkpoint.channel_values['messages'] as { content: string }[];
-      expectOnly(tenant, messages.map(({ content }) => content.replace('of ', '')), 'a checkpoint');
+      expectOnly(
+        tenant,
+        messages.map(({ content }) => content.replace('of ', '')),
+        'a checkpoint',
+      );
     },
     async (tenant) => {
       const found = await memory.search('of whom', { limit: 3 });
-      expectOnly(tenant, found.map((one) => one.memory.tenantId), 'a search');
+      expectOnly(
+        tenant,
+        found.map((one) => one.memory.tenantId),
+        'a search',
+      );
     },
   ];
   const aborted: Operation[] = [
@@ -106,7 +136,13 @@ describeOnEachEngine('interleaved tenants on a pool of two', (createDatabase) =>
       const client = await database.pool.connect();
       await client.query('BEGIN');
       await client.query(`UPDATE shared.agent_memories SET content = 'aborted'`);
-      expectOnly(tenant, (await client.query('SELECT agent_id FROM shared.agent_memories LIMIT 5')).rows.map((row: { agent_id: string }) => row.agent_id), 'a transaction');
+      expectOnly(
+        tenant,
+        (await client.query('SELECT agent_id FROM shared.agent_memories LIMIT 5')).rows.map(
+          (row: { agent_id: string }) => row.agent_id,
+        ),
+        'a transaction',
+      );
       client.release();
     },
     async (tenant) => {
@@ -126,7 +162,11 @@ describeOnEachEngine('interleaved tenants on a pool of two', (createDatabase) =>
   const overHttp: Operation = async (tenant) => {
     const { status, body } = await service.as(tenant).get('/v1/memories?limit=5');
     if (status === 503) throw new Error('a killed backend');
-    expectOnly(tenant, (body as { memories: { tenantId: string }[] }).memories.map((m) => m.tenantId), 'HTTP');
+    expectOnly(
+      tenant,
+      (body as { memories: { tenantId: string }[] }).memories.map((m) => m.tenantId),
+      'HTTP',
+    );
   };
   /** A client that goes away, while the request is being written, worked on or answered. */
   const disconnected: Operation = async (tenant, nth) => {

@@ -14,7 +14,10 @@ interface Operation {
   inBody: boolean;
 }
 interface OpenApi {
-  paths: Record<string, Record<string, { requestBody?: { content: Record<string, { schema: { $ref: string } }> } }>>;
+  paths: Record<
+    string,
+    Record<string, { requestBody?: { content: Record<string, { schema: { $ref: string } }> } }>
+  >;
   components: { schemas: Record<string, { properties?: object }> };
 }
 
@@ -41,7 +44,9 @@ const DRESSINGS: readonly ((victim: string) => { query?: string; headers?: Recor
   (victim) => ({ headers: { authorization: `Bearer ${victim}` } }),
   (victim) => ({ headers: { 'x-tenant': victim, 'x-forwarded-tenant-id': victim } }),
   (victim) => ({ headers: { cookie: `tenant=${victim}; x-tenant-id=${victim}` } }),
-  (victim) => ({ headers: { 'x-http-method-override': 'GET', 'x-original-url': `/v1/memories?tenant=${victim}` } }),
+  (victim) => ({
+    headers: { 'x-http-method-override': 'GET', 'x-original-url': `/v1/memories?tenant=${victim}` },
+  }),
   (victim) => ({ headers: { 'idempotency-key': victim, 'if-none-match': '*' } }),
 ];
 /** Objects of each kind that a victim has; the embedded engine is slower, and takes the smaller share. */
@@ -64,7 +69,7 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
     home = await createDatabase();
     service = await TestService.start(home);
     objects = OBJECTS[home.engine];
-    operations = operationsOf((await service.send('GET', '/docs-json')).body as OpenApi);
+    operations = operationsOf((await service.send('GET', '/docs-json')).body);
     for (const tenant of [...VICTIMS, 'blue']) {
       const marker = randomUUID();
       const client = service.as(tenant);
@@ -76,13 +81,19 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
           metadata: { marker },
         })),
       });
-      memories.set(tenant, (stored.body as { memories: { memoryId: string }[] }).memories.map((m) => m.memoryId));
+      memories.set(
+        tenant,
+        (stored.body as { memories: { memoryId: string }[] }).memories.map((m) => m.memoryId),
+      );
       for (let index = 0; index < objects; index += 1)
         await client.post(`/v1/sessions/${threadOf(tenant, index)}/messages`, {
           messages: [{ role: 'user', content: `secret ${marker}` }],
         });
       const pages = [await client.get('/v1/memories?limit=2'), await client.get('/v1/sessions?limit=2')];
-      cursors.set(tenant, pages.map(({ body }) => (body as { nextCursor: string }).nextCursor));
+      cursors.set(
+        tenant,
+        pages.map(({ body }) => (body as { nextCursor: string }).nextCursor),
+      );
     }
   });
   afterAll(async () => {
@@ -120,7 +131,11 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
     expect(wanting.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(BODIES).sort());
     const named = operations.filter(({ id }) => id).map(({ method, path }) => `${method} ${path}`);
     expect(named).toEqual(
-      expect.arrayContaining(['GET /v1/memories/{memoryId}', 'POST /v1/context/compile', 'DELETE /v1/sessions/{threadId}']),
+      expect.arrayContaining([
+        'GET /v1/memories/{memoryId}',
+        'POST /v1/context/compile',
+        'DELETE /v1/sessions/{threadId}',
+      ]),
     );
   });
 

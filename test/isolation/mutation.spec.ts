@@ -29,14 +29,14 @@ const without = (where: Where | Where[]): Where | Where[] => {
 function removePredicates(): void {
   threadKeys.ofTenant = false;
   for (const method of ['find', 'findOne', 'update', 'delete'] as const) {
-    const original = Repository.prototype[method] as unknown as Call;
+    const original = Reflect.get(Repository.prototype, method) as unknown as Call;
     jest.spyOn(Repository.prototype, method).mockImplementation(function (this: unknown, ...given: never[]) {
       const [first, ...rest] = given as unknown as [{ where: Where } & Where, ...unknown[]];
       const open = method.startsWith('find') ? { ...first, where: without(first.where) } : without(first);
       return original.apply(this, [open, ...rest] as never[]) as never;
     } as never);
   }
-  const query = Database.prototype.query as unknown as Call;
+  const query = Reflect.get(Database.prototype, 'query') as unknown as Call;
   jest.spyOn(Database.prototype, 'query').mockImplementation(function (this: unknown, ...given: never[]) {
     const [sql, parameters] = given as unknown as [string, unknown[]];
     const open = sql.replace(/(\w+\.)?tenant_id = \$1\b/g, '$$1::text IS NOT NULL');
@@ -55,7 +55,9 @@ describeOnEachEngine('each layer holds alone', (createDatabase) => {
   const as = <T>(tenant: string, work: () => T): T => service.app.get(TenantContext).run(tenant, work);
   const sessions = (): SessionStore => service.app.get(SessionStore);
   const memory = (): LongTermMemory => service.app.get(LongTermMemory);
-  const graphThread = (thread_id: string): { configurable: { thread_id: string; checkpoint_ns: string } } => ({
+  const graphThread = (
+    thread_id: string,
+  ): { configurable: { thread_id: string; checkpoint_ns: string } } => ({
     configurable: { thread_id, checkpoint_ns: 'graph' },
   });
 
@@ -98,7 +100,8 @@ describeOnEachEngine('each layer holds alone', (createDatabase) => {
         await sessions().checkpointer.putWrites(config, [['note', new HumanMessage(marker)]], 'task');
       }
       threadKeys.ofTenant = true;
-      return (await memory().store({ agentId: 'a', content: `memory ${marker}`, metadata: { marker } })).memoryId;
+      return (await memory().store({ agentId: 'a', content: `memory ${marker}`, metadata: { marker } }))
+        .memoryId;
     });
     return { victim, marker, thread, memoryId };
   }

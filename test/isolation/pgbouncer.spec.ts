@@ -1,4 +1,4 @@
-import { HumanMessage } from '@langchain/core/messages';
+import { type HumanMessage } from '@langchain/core/messages';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
 import pg from 'pg';
@@ -29,7 +29,10 @@ if (!isPossible)
     // Fewer connections to the server than clients of it, so that they change hands all the time.
     bouncer = await PgBouncer.start(url, 2);
     const settings = { url: bouncer.urlOf(url), poolSize: 4 };
-    services = [await TestService.start({ ...home, settings }), await TestService.start({ ...home, settings })];
+    services = [
+      await TestService.start({ ...home, settings }),
+      await TestService.start({ ...home, settings }),
+    ];
   });
   afterAll(async () => {
     for (const service of services) await service.stop();
@@ -75,20 +78,30 @@ if (!isPossible)
           [tenant, content],
         );
       switch (nth % 9) {
-        case 0:
-          return only(
+        case 0: {
+          only(
             tenant,
-            (await database.query('SELECT tenant_id FROM shared.agent_memories LIMIT 20')).map((r) => r['tenant_id']),
+            (
+              await database.query<{ tenant_id: string }>(
+                'SELECT tenant_id FROM shared.agent_memories LIMIT 20',
+              )
+            ).map((r) => r.tenant_id),
           );
+          return;
+        }
         case 1:
-          return void (await insert('whole'));
+          await insert('whole');
+          return;
         case 2:
           return database.unitOfWork(async () => {
             const [rows] = await Promise.all([
-              database.query('SELECT agent_id FROM shared.agent_memories LIMIT 20'),
+              database.query<{ agent_id: string }>('SELECT agent_id FROM shared.agent_memories LIMIT 20'),
               insert('whole'),
             ]);
-            only(tenant, rows.map((row) => row['agent_id']));
+            only(
+              tenant,
+              rows.map((row) => row.agent_id),
+            );
           });
         case 3:
           return database
@@ -100,7 +113,12 @@ if (!isPossible)
         case 4: {
           const checkpoint = { ...emptyCheckpoint(), id: uuid6(nth), channel_values: { whose: tenant } };
           checkpoint.channel_versions = { whose: nth + 1 };
-          await checkpointer.put({ configurable }, checkpoint, { source: 'loop', step: nth, parents: {} }, { whose: nth + 1 });
+          await checkpointer.put(
+            { configurable },
+            checkpoint,
+            { source: 'loop', step: nth, parents: {} },
+            { whose: nth + 1 },
+          );
           return;
         }
         case 5: {
@@ -118,13 +136,19 @@ if (!isPossible)
           }
           return;
         case 7:
-          await service.app.get(SessionStore).appendMessages(`t${nth % 40}`, [{ role: 'user', content: tenant }]);
+          await service.app
+            .get(SessionStore)
+            .appendMessages(`t${nth % 40}`, [{ role: 'user', content: tenant }]);
           return;
-        default:
-          return only(
+        default: {
+          only(
             tenant,
-            (await service.app.get(LongTermMemory).list({ limit: 10 })).memories.map(({ tenantId }) => tenantId),
+            (await service.app.get(LongTermMemory).list({ limit: 10 })).memories.map(
+              ({ tenantId }) => tenantId,
+            ),
           );
+          return;
+        }
       }
     };
     const run = (nth: number): Promise<void> => {
@@ -155,6 +179,8 @@ if (!isPossible)
     );
     expect(after).toEqual({ memories: 0, messages: 0, checkpoints: 0, tenants: TENANTS.length });
     expect(rowsSeen).toBeGreaterThan(OPERATIONS);
-    process.stdout.write(`PgBouncer: ${OPERATIONS} operations, ${rowsSeen} rows seen, ${wrong.length} wrong\n`);
+    process.stdout.write(
+      `PgBouncer: ${OPERATIONS} operations, ${rowsSeen} rows seen, ${wrong.length} wrong\n`,
+    );
   }, 180_000);
 });

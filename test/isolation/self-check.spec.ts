@@ -72,9 +72,21 @@ const BREAKS: Break[] = [
     /row-level security is not enabled and forced/,
   ),
   policy('the policy is gone', '', BINDS),
-  policy('the policy is for reading only', `CREATE POLICY tenant ON shared.sessions FOR SELECT USING (${TENANT})`, BINDS),
-  policy('the policy is for another role', `CREATE POLICY tenant ON shared.sessions TO pg_monitor USING (${TENANT})`, BINDS),
-  policy('the policy is true', 'CREATE POLICY tenant ON shared.sessions USING (true) WITH CHECK (true)', WIDER),
+  policy(
+    'the policy is for reading only',
+    `CREATE POLICY tenant ON shared.sessions FOR SELECT USING (${TENANT})`,
+    BINDS,
+  ),
+  policy(
+    'the policy is for another role',
+    `CREATE POLICY tenant ON shared.sessions TO pg_monitor USING (${TENANT})`,
+    BINDS,
+  ),
+  policy(
+    'the policy is true',
+    'CREATE POLICY tenant ON shared.sessions USING (true) WITH CHECK (true)',
+    WIDER,
+  ),
   policy(
     'the policy lets rows in that it does not show',
     `CREATE POLICY tenant ON shared.sessions USING (${TENANT}) WITH CHECK (true)`,
@@ -249,7 +261,11 @@ const HARMLESS: [name: string, done: string, undone: string][] = [
     'DROP TABLE shared.more',
   ],
   ['a view of something else', 'CREATE VIEW public.other AS SELECT 1 AS one', 'DROP VIEW public.other'],
-  ['an index that is not unique', 'CREATE INDEX more ON shared.sessions (thread_id)', 'DROP INDEX shared.more'],
+  [
+    'an index that is not unique',
+    'CREATE INDEX more ON shared.sessions (thread_id)',
+    'DROP INDEX shared.more',
+  ],
 ];
 
 describeOnEachEngine('the check at start', (createDatabase) => {
@@ -344,14 +360,16 @@ describeOnEachEngine('the check at start', (createDatabase) => {
     });
 
     it('refuses to serve requests as another', async () => {
-      const asLogin = checkIsolation(async (sql, parameters) => {
+      const asLogin = checkIsolation((sql, parameters) => {
         const escaped = running.unitOfWork(async () => {
           await running.query('RESET ROLE');
           return running.query(sql, parameters);
         });
         return escaped as never;
       });
-      await expect(asLogin).rejects.toThrow(/postgres: requests are served as this role and not as triptych_app/);
+      await expect(asLogin).rejects.toThrow(
+        /postgres: requests are served as this role and not as triptych_app/,
+      );
     });
   });
 });
