@@ -65,8 +65,15 @@ export class Database implements OnApplicationShutdown {
 
   /** Runs one statement; inside a unit of work, in its transaction. */
   async query<Row extends QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
-    const { rows } = await this.pool.query<Row>(sql, parameters);
-    return rows;
+    // Not `pool.query`: it closes the connection after any error, a unique violation too, and whoever asks
+    // next gets the free place before those who wait.
+    const client = await this.pool.connect();
+    try {
+      const { rows } = await client.query<Row>(sql, parameters);
+      return rows;
+    } finally {
+      client.release();
+    }
   }
 
   /** See {@link ConnectionPool.unitOfWork}. */

@@ -134,16 +134,21 @@ describeOnEachEngine('interleaved tenants on a pool of two', (createDatabase) =>
       }),
     async (tenant) => {
       const client = await database.pool.connect();
-      await client.query('BEGIN');
-      await client.query(`UPDATE shared.agent_memories SET content = 'aborted'`);
-      expectOnly(
-        tenant,
-        (await client.query('SELECT agent_id FROM shared.agent_memories LIMIT 5')).rows.map(
-          (row: { agent_id: string }) => row.agent_id,
-        ),
-        'a transaction',
-      );
-      client.release();
+      try {
+        await client.query('BEGIN');
+        await client.query(`UPDATE shared.agent_memories SET content = 'aborted'`);
+        const { rows } = await client.query<{ agent_id: string }>(
+          'SELECT agent_id FROM shared.agent_memories LIMIT 5',
+        );
+        expectOnly(
+          tenant,
+          rows.map((row) => row.agent_id),
+          'a transaction',
+        );
+      } finally {
+        // Also when a killed backend ended it: a connection that is never given back ends no pool.
+        client.release();
+      }
     },
     async (tenant) => {
       const client = await database.pool.connect();
