@@ -1,3 +1,4 @@
+// Over 200 lines: one registry, so that no code or status is given twice.
 /**
  * The one registry of errors: class, stable code, HTTP status and a message that names the remedy.
  * `docs/errors.md` lists the same rows, and a test holds the two together. Anything thrown that is not

@@ -1,3 +1,4 @@
+// Over 200 lines: one class, every statement on the log.
 import type { BaseMessage } from '@langchain/core/messages';
 import { v7 as uuidv7 } from 'uuid';
 import { unstorable } from '../database/storable.js';

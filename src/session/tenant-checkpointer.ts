@@ -1,3 +1,4 @@
+// Over 200 lines: one class, all of LangGraph's interface.
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { BaseMessage } from '@langchain/core/messages';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';

@@ -1,3 +1,4 @@
+// Over 200 lines: tenants and keys, each command one short method.
 import type { DataSource, EntityManager } from 'typeorm';
 import { InvalidInputError, InvalidTenantError, NotFoundError } from '../errors.js';
 import { insertAudit, logAudit, type AuditEntry } from './audit-log.js';
