@@ -58,9 +58,7 @@ export class TenantsAndApiKeys1795132800004 implements MigrationInterface {
       await queryRunner.query(`GRANT ${privileges} ON ${table} TO triptych_app`);
     }
     // FORCE binds the owner too, who could not list the tenants otherwise: each scope shows one.
-    await queryRunner.query(
-      `CREATE POLICY owner ON shared.tenants FOR SELECT TO CURRENT_USER USING (true)`,
-    );
+    await queryRunner.query(`CREATE POLICY owner ON shared.tenants FOR SELECT TO CURRENT_USER USING (true)`);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
