@@ -121,19 +121,22 @@ describeOnEachEngine('plans of the hot reads', (createDatabase) => {
     expect([...new Set(isolated.flatMap((plan) => plan.indexes))].sort()).toEqual(indexes);
   });
 
-  /** What a read sends, whether by the ORM or by itself. */
+  /** What a read sends: by itself, by LangGraph's saver, or by the ORM. */
   async function statementsOf(read: () => Promise<unknown>): Promise<Statement[]> {
     const statements: Statement[] = [];
     const note = (sql: string, parameters: unknown[] = []) => statements.push({ sql, parameters });
-    const ours = jest.spyOn(database.pool, 'query');
+    const ours = jest.spyOn(database, 'query');
+    const savers = jest.spyOn(database.pool, 'query');
     const orms = jest.spyOn(database.dataSource.logger, 'logQuery');
     try {
       await read();
-      for (const [sql, parameters] of ours.mock.calls as unknown as [string, unknown[]?][])
-        note(sql, parameters);
+      for (const spy of [ours, savers])
+        for (const [sql, parameters] of spy.mock.calls as unknown as [string, unknown[]?][])
+          note(sql, parameters);
       for (const [sql, parameters] of orms.mock.calls as [string, unknown[]?][]) note(sql, parameters);
     } finally {
       ours.mockRestore();
+      savers.mockRestore();
       orms.mockRestore();
     }
     expect(statements).not.toEqual([]);
