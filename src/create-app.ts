@@ -8,6 +8,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { AppModule } from './app.module.js';
 import type { TriptychOptions } from './config/options.js';
 import { StartupError } from './errors.js';
+import { readExactJson } from './http/exact-json.js';
 import { refuseForeignPages } from './http/loopback-only.js';
 import { measureRequests } from './http/metrics.js';
 import { serveOpenApi } from './http/openapi.js';
@@ -54,13 +55,14 @@ export async function createApp(
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(options, seed), adapter, {
     logger: createLogger(options.log),
     abortOnError: false,
-    // Nest's own also reads forms, which any web page may send without asking; Fastify's reads JSON.
+    // Nest's own also reads forms, which any web page may send without asking; ours reads JSON.
     bodyParser: false,
   });
   app.useGlobalFilters(new ProblemFilter());
   app.enableShutdownHooks();
   const server = app.getHttpAdapter().getInstance();
   server.removeContentTypeParser('text/plain');
+  readExactJson(server);
   if (isDev) refuseForeignPages(server);
   server.addHook('onSend', (request, reply, _payload, done) => {
     void reply.header('x-request-id', request.id);

@@ -105,6 +105,20 @@ export class QuotaExceededError extends TriptychError {
   }
 }
 
+/**
+ * Too many keys that nobody holds were shown within a second, so this one, which this process has not seen
+ * before, was not looked up. It says nothing of the key.
+ */
+export class TooManyUnknownKeysError extends TriptychError {
+  readonly code = 'too_many_unknown_keys';
+  readonly status = 429;
+  override readonly extensions: { readonly retryAfter: number } = { retryAfter: 1 };
+
+  constructor() {
+    super('Too many unknown API keys were sent, so this one was not looked up. Retry after 1 s.');
+  }
+}
+
 /** The keys that tokens are checked with cannot be had. Nobody is let in on that account. */
 export class IdentityProviderUnavailableError extends TriptychError {
   readonly code = 'identity_provider_unavailable';
@@ -140,6 +154,34 @@ export class VersionConflictError extends TriptychError {
   }
 }
 
+/**
+ * What a writer of a thread began with is no longer so: somebody else wrote to the thread meanwhile, or it was
+ * cleared. Nothing of what was refused is kept.
+ */
+export class SessionConflictError extends TriptychError {
+  readonly code = 'session_conflict';
+  readonly status = 409;
+
+  /** @param reason what happened meanwhile, as a sentence */
+  constructor(reason: string) {
+    super(
+      `${reason} Nothing was written. Read the thread again and repeat; run a graph inside ` +
+        'SessionStore.exclusive(threadId, work) to have the thread for yourself.',
+    );
+  }
+}
+
+/** Somebody else has the thread for himself, for longer than a writer waits. */
+export class SessionBusyError extends TriptychError {
+  readonly code = 'session_busy';
+  readonly status = 409;
+  override readonly extensions: { readonly retryAfter: number } = { retryAfter: 1 };
+
+  constructor() {
+    super('Another writer has this thread for itself. Nothing was written. Retry after it is done.');
+  }
+}
+
 /** A message of the thread has this id already. */
 export class MessageIdTakenError extends TriptychError {
   readonly code = 'message_id_taken';
@@ -148,6 +190,43 @@ export class MessageIdTakenError extends TriptychError {
   constructor(id: string) {
     super(
       `The thread has a message with the id ${JSON.stringify(id)} already. Leave the id out, or choose another.`,
+    );
+  }
+}
+
+/** The idempotency key was used for another request. */
+export class IdempotencyMismatchError extends TriptychError {
+  readonly code = 'idempotency_mismatch';
+  readonly status = 422;
+
+  constructor() {
+    super(
+      'This Idempotency-Key was used for another request. Repeat that one unchanged, or choose a new key for this one.',
+    );
+  }
+}
+
+/** A request with the same idempotency key is not answered yet. */
+export class IdempotencyInProgressError extends TriptychError {
+  readonly code = 'idempotency_in_progress';
+  readonly status = 409;
+  /** Whole seconds. */
+  override readonly extensions = { retryAfter: 1 };
+
+  constructor() {
+    super('A request with this Idempotency-Key is still running. Send it again in a moment.');
+  }
+}
+
+/** The request was carried out, and what its answer showed has been deleted since. */
+export class IdempotencyAnswerGoneError extends TriptychError {
+  readonly code = 'idempotency_answer_gone';
+  readonly status = 410;
+
+  constructor() {
+    super(
+      'The request with this Idempotency-Key was carried out, and what it wrote has been deleted since. ' +
+        'To write it once more, send it with a new key.',
     );
   }
 }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Database } from '../src/database/database.js';
 import { createApiKey } from '../src/tenancy/api-key.js';
 import type { Scope } from '../src/tenancy/authenticator.js';
-import type { IssuedApiKey } from '../src/tenancy/tenant-registry.js';
+import type { ApiKeyRecord, IssuedApiKey } from '../src/tenancy/tenant-registry.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { asOperator } from './support/operator.js';
 import { TestService, type Answer } from './support/service.js';
@@ -155,6 +156,124 @@ describeOnEachEngine('AUTH_MODE=api-key', (createDatabase) => {
     await expect(
       asOperator(service, database, (registry) => registry.rotate(successor.keyId, { overlap: 0 })),
     ).rejects.toThrow('no such key');
+  });
+
+  it('gives a successor the lifetime that its predecessor was issued with, in its overlap too', async () => {
+    const rotate = (keyId: string, overlap: number): Promise<IssuedApiKey> =>
+      asOperator(service, database, (registry) => registry.rotate(keyId, { overlap }));
+    const lifetime = ({ createdAt, expiresAt }: ApiKeyRecord): number =>
+      (expiresAt?.getTime() ?? 0) - createdAt.getTime();
+    const old = await issue('red', ['read'], 86_400);
+    expect(lifetime(await rotate(old.keyId, 600))).toBe(86_400_000);
+    expect(lifetime(await rotate(old.keyId, 3_600))).toBe(86_400_000);
+    const [shown] = (await asOperator(service, database, (registry) => registry.keys('red'))).filter(
+      ({ keyId }) => keyId === old.keyId,
+    );
+    // The second rotation, with the longer overlap, lengthened nothing.
+    const overlap = (shown?.revokedAt?.getTime() ?? 0) - Date.now();
+    expect(overlap).toBeGreaterThan(0);
+    expect(overlap).toBeLessThanOrEqual(600_000);
+    expect(shown?.expiresAt).toEqual(old.expiresAt);
+    expect((await get(old.key)).status).toBe(200);
+
+    const unlimited = await issue('red');
+    expect(await rotate(unlimited.keyId, 600)).toMatchObject({ expiresAt: null });
+    expect(await rotate(unlimited.keyId, 600)).toMatchObject({ expiresAt: null });
+    const revoked = await asOperator(service, database, (registry) => registry.revoke(unlimited.keyId));
+    expect(revoked.revokedAt?.getTime()).toBeLessThan(Date.now() + 60_000);
+    expect(await secondsUntilRefused(service, unlimited.key)).toBeLessThan(5);
+  });
+
+  it('ends a rotated key with its overlap, also while its check is still remembered', async () => {
+    const old = await issue('red', ['read'], 86_400);
+    await asOperator(service, database, (registry) => registry.rotate(old.keyId, { overlap: 2 }));
+    expect((await get(old.key)).status).toBe(200);
+    await sleep(2_050);
+    expect(await get(old.key)).toMatchObject(UNAUTHENTICATED);
+  });
+
+  describe('of whoever guesses', () => {
+    /** What the requests of `work` look up in the database, and how many seconds they took. */
+    async function lookUpsOf(work: () => Promise<unknown>): Promise<{ lookUps: number; seconds: number }> {
+      const query = jest.spyOn(service.app.get(Database), 'query');
+      const start = performance.now();
+      try {
+        await work();
+        const lookUps = query.mock.calls.filter(([sql]) => sql.includes('shared.api_keys')).length;
+        return { lookUps, seconds: (performance.now() - start) / 1_000 };
+      } finally {
+        query.mockRestore();
+      }
+    }
+    const wrongSecret = (keyId: string): string =>
+      withChecksum(`triptych_${keyId}_${createApiKey('red').secret}`);
+
+    it('asks the database nothing for what is no key', async () => {
+      const { key } = createApiKey('red');
+      const other = key.endsWith('0') ? '1' : '0';
+      const malformed = [
+        key.slice(0, -1) + other,
+        key.slice(0, -1),
+        key.toUpperCase(),
+        `${key}0`,
+        'x',
+        'a.b.c',
+      ];
+      const { lookUps } = await lookUpsOf(async () => {
+        for (const token of malformed) expect(await get(token)).toMatchObject(UNAUTHENTICATED);
+      });
+      expect(lookUps).toBe(0);
+      expect((await lookUpsOf(() => get(key))).lookUps).toBe(1);
+    });
+
+    it('looks an id up once in a while, whatever secrets come with it', async () => {
+      const [{ keyId }, known] = [createApiKey('red'), await issue('red')];
+      for (const [id, everySeconds] of [
+        [keyId, 1],
+        [known.keyId, 3],
+      ] as const) {
+        const { lookUps, seconds } = await lookUpsOf(async () => {
+          for (let attempt = 0; attempt < 40; attempt++)
+            expect(await get(wrongSecret(id))).toMatchObject(UNAUTHENTICATED);
+        });
+        expect(lookUps).toBeGreaterThan(0);
+        expect(lookUps).toBeLessThanOrEqual(1 + Math.floor(seconds / everySeconds));
+      }
+      expect((await get(known.key)).status).toBe(200);
+      await asOperator(service, database, (registry) => registry.revoke(known.keyId));
+      expect(await secondsUntilRefused(service, known.key)).toBeLessThan(5);
+    });
+
+    it('bounds what ids without end cost, while keys that were proven go on working', async () => {
+      const [proven, late] = [await issue('red'), await issue('red')];
+      expect((await get(proven.key)).status).toBe(200);
+      // The clock stands still, later than what is remembered of the proven key.
+      const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 4_000);
+      try {
+        const guesses = Array.from({ length: 400 }, (_, at) => createApiKey(at % 2 ? 'red' : `no${at}`).key);
+        const { lookUps } = await lookUpsOf(async () => {
+          const answers = await Promise.all(guesses.map((key) => get(key)));
+          expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401, 429]));
+        });
+        // Up to three others are under way when the hundredth finds nothing.
+        expect(lookUps).toBeGreaterThanOrEqual(100);
+        expect(lookUps).toBeLessThanOrEqual(103);
+        const looked = await lookUpsOf(async () => {
+          expect((await get(proven.key)).status).toBe(200);
+        });
+        expect(looked.lookUps).toBe(1);
+        const refused = await get(late.key);
+        expect(refused).toMatchObject({
+          status: 429,
+          body: { code: 'too_many_unknown_keys', retryAfter: 1 },
+        });
+        expect(refused.headers.get('retry-after')).toBe('1');
+        clock.mockReturnValue(performance.now() + 1_000);
+        expect((await get(late.key)).status).toBe(200);
+      } finally {
+        clock.mockRestore();
+      }
+    });
   });
 
   it('forgets a revoked key within 5 seconds', async () => {

@@ -8,6 +8,7 @@ import { MemoryEntry } from '../src/memory/memory-entry.entity.js';
 import { Session } from '../src/session/session.entity.js';
 import { SessionStore } from '../src/session/session-store.js';
 import { AuditLog } from '../src/tenancy/audit-log.js';
+import { Idempotency } from '../src/tenancy/idempotency.js';
 import { currentTenant, TenantContext } from '../src/tenancy/tenant-context.js';
 import { TiktokenCounter } from '../src/tokens/tiktoken-counter.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
@@ -46,6 +47,7 @@ describeOnEachEngine('checkpointer conformance', (createDatabase) => {
         tenants,
         new TiktokenCounter('cl100k_base'),
         new AuditLog(database, tenants),
+        new Idempotency(database, tenants),
       );
       // The suite expects each of its checkpointers to begin with an empty store.
       return inTenant(sessions.checkpointer, tenants, `conformance-${(checkpointers += 1)}`);

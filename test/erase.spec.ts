@@ -23,6 +23,8 @@ const TABLES = [
   'shared.agent_memories',
   'shared.api_keys',
   'shared.audit_log',
+  'shared.idempotency_key_objects',
+  'shared.idempotency_keys',
   'shared.memory_embeddings',
   'shared.session_messages',
   'shared.sessions',
@@ -61,6 +63,8 @@ describeOnEachEngine('erase', (createDatabase) => {
       INSERT INTO shared.tenants (tenant_id) VALUES ('${tenant}');
       INSERT INTO shared.api_keys (tenant_id, key_id, salt, hash, scopes)
         VALUES ('${tenant}', '${tenant}.k', 'salt', 'hash', '{read}');
+      INSERT INTO shared.idempotency_keys (tenant_id, key, status) VALUES ('${tenant}', '${MARKER}', 201);
+      INSERT INTO shared.idempotency_key_objects VALUES ('${tenant}', gen_random_uuid(), '${MARKER}');
       INSERT INTO shared.usage VALUES ('${tenant}', '2026-05-08', 3);
       COMMIT`);
   }

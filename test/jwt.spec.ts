@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT, UnsecuredJWT, type JWTPayload } from 'jose';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { IdentityProvider, inSeconds } from './support/identity-provider.js';
 import { TestService, type Answer } from './support/service.js';
 
+/** Longer than a provider that failed is left alone, and shorter than its `Retry-After`. */
+const AGAIN_AFTER_MS = 3_100;
 const UNAUTHENTICATED = { status: 401, body: { code: 'unauthenticated' } };
 
 describeOnEachEngine('AUTH_MODE=jwt', (createDatabase) => {
@@ -159,15 +162,34 @@ describeOnEachEngine('the settings of AUTH_MODE=jwt', (createDatabase) => {
     const [database, provider] = [await createDatabase(), await IdentityProvider.start()];
     const service = await TestService.start(database, provider.settings);
     const headers = { authorization: `Bearer ${await provider.sign()}` };
+    const send = (): Promise<Answer> => service.send('GET', '/v1/memories', undefined, headers);
     provider.isDown = true;
-    const refused = await service.send('GET', '/v1/memories', undefined, headers);
+    const refused = await send();
     expect(refused).toMatchObject({ status: 503, body: { code: 'identity_provider_unavailable' } });
     expect(refused.headers.get('retry-after')).toBe('5');
     expect(refused.text).not.toContain(provider.url);
     provider.isDown = false;
-    expect((await service.send('GET', '/v1/memories', undefined, headers)).status).toBe(200);
+    await sleep(AGAIN_AFTER_MS);
+    expect((await send()).status).toBe(200);
     provider.isDown = true;
-    expect((await service.send('GET', '/v1/memories', undefined, headers)).status).toBe(200);
+    expect((await send()).status).toBe(200);
+    await service.stop();
+    await provider.close();
+    await database.drop();
+  });
+
+  it('do not ask a provider that is down for every token', async () => {
+    const [database, provider] = [await createDatabase(), await IdentityProvider.start()];
+    const service = await TestService.start(database, provider.settings);
+    const headers = { authorization: `Bearer ${await provider.sign()}` };
+    const send = (): Promise<Answer> => service.send('GET', '/v1/memories', undefined, headers);
+    provider.isDown = true;
+    const start = performance.now();
+    for (let round = 0; round < 10; round++)
+      for (const { status } of await Promise.all([send(), send(), send()])) expect(status).toBe(503);
+    const attempts = 1 + Math.floor((performance.now() - start) / 3_000);
+    expect(provider.fetches).toBeGreaterThan(0);
+    expect(provider.fetches).toBeLessThanOrEqual(attempts);
     await service.stop();
     await provider.close();
     await database.drop();

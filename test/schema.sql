@@ -82,6 +82,29 @@ CREATE TABLE shared.audit_log
   CONSTRAINT audit_log_pkey PRIMARY KEY (tenant_id, audit_id)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.idempotency_key_objects
+  tenant_id text NOT NULL
+  object_id uuid NOT NULL
+  key text NOT NULL
+  CONSTRAINT idempotency_key_objects_key_fkey FOREIGN KEY (tenant_id, key) REFERENCES shared.idempotency_keys(tenant_id, key) ON DELETE CASCADE
+  CONSTRAINT idempotency_key_objects_pkey PRIMARY KEY (tenant_id, object_id, key)
+  CREATE INDEX idempotency_key_objects_key ON shared.idempotency_key_objects USING btree (tenant_id, key)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.idempotency_keys
+  tenant_id text NOT NULL
+  key text NOT NULL
+  request_hash bytea
+  status integer NOT NULL
+  answer json
+  session_id uuid
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, key)
+  CONSTRAINT idempotency_keys_session_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES shared.sessions(tenant_id, session_id) ON DELETE CASCADE
+  CREATE INDEX idempotency_keys_oldest ON shared.idempotency_keys USING btree (tenant_id, created_at) WHERE (session_id IS NULL)
+  CREATE INDEX idempotency_keys_session ON shared.idempotency_keys USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_vacuum_insert_scale_factor=0.01)
   tenant_id text NOT NULL
   memory_id uuid NOT NULL
@@ -108,15 +131,15 @@ CREATE TABLE shared.session_messages
   message_id text NOT NULL
   format text NOT NULL
   body json NOT NULL
-  digest bytea NOT NULL
   tokens integer NOT NULL
   live boolean NOT NULL DEFAULT true
   created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  namespace text NOT NULL DEFAULT ''::text
   CONSTRAINT session_messages_format_check CHECK ((format = ANY (ARRAY['openai'::text, 'langchain'::text])))
-  CONSTRAINT session_messages_pkey PRIMARY KEY (tenant_id, session_id, seq, revision)
+  CONSTRAINT session_messages_pkey PRIMARY KEY (tenant_id, session_id, namespace, seq, revision)
   CONSTRAINT session_messages_session_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES shared.sessions(tenant_id, session_id) ON DELETE CASCADE
-  CREATE INDEX session_messages_live ON shared.session_messages USING btree (tenant_id, session_id, seq) WHERE live
-  CREATE INDEX session_messages_message_id ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE live
+  CREATE INDEX session_messages_replaced ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE (NOT live)
+  CREATE UNIQUE INDEX session_messages_message_id ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE live
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.sessions
@@ -128,6 +151,11 @@ CREATE TABLE shared.sessions
   last_seq integer NOT NULL DEFAULT 0
   created_at timestamp(3) with time zone NOT NULL DEFAULT now()
   updated_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  checkpointed_seq integer NOT NULL DEFAULT 0
+  head_id text
+  runs jsonb NOT NULL DEFAULT '[]'::jsonb
+  held_by uuid
+  held_until timestamp(3) with time zone
   CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, thread_id)
   CONSTRAINT sessions_session_id_key UNIQUE (tenant_id, session_id)
   CREATE INDEX sessions_last_changed ON shared.sessions USING btree (tenant_id, updated_at, thread_id)

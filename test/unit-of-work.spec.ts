@@ -5,7 +5,7 @@ import { Database } from '../src/database/database.js';
 import { RolledBackError } from '../src/errors.js';
 import { currentTenant, TenantContext } from '../src/tenancy/tenant-context.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
-import { asOwner } from './support/owner.js';
+import { asSuperuser } from './support/superuser.js';
 
 describeOnEachEngine('unit of work', (createDatabase) => {
   let home: TestDatabase;
@@ -22,7 +22,7 @@ describeOnEachEngine('unit of work', (createDatabase) => {
     home = await createDatabase();
     const options = checkOptions({ database: { ...home.settings, poolSize: 1 } });
     database = await Database.open({ options, entities: [], tenantOfCaller: currentTenant, seed: home.seed });
-    await asOwner(
+    await asSuperuser(
       home,
       database,
       'CREATE TABLE public.numbers (value int PRIMARY KEY); GRANT ALL ON public.numbers TO PUBLIC',

@@ -90,6 +90,11 @@ export class ConnectionPool extends pg.Pool {
     }
   }
 
+  /** Whether the caller runs inside a unit of work. */
+  get isInUnitOfWork(): boolean {
+    return this.#pins.getStore()?.isOpen ?? false;
+  }
+
   /**
    * Calls `callback`, which must not throw, once the unit of work under way has been committed; never when
    * it is rolled back.

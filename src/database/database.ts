@@ -81,6 +81,11 @@ export class Database implements OnApplicationShutdown {
     return this.pool.unitOfWork(work);
   }
 
+  /** See {@link ConnectionPool.isInUnitOfWork}. */
+  get isInUnitOfWork(): boolean {
+    return this.pool.isInUnitOfWork;
+  }
+
   /** See {@link ConnectionPool.afterCommit}. */
   afterCommit(callback: () => void): void {
     this.pool.afterCommit(callback);

@@ -1,7 +1,9 @@
 import { AuditLog1795132800005 } from '../../migrations/1795132800005-audit-log.js';
 import { Checkpoints1795132800002 } from '../../migrations/1795132800002-checkpoints.js';
+import { IdempotencyKeys1795132800007 } from '../../migrations/1795132800007-idempotency-keys.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
 import { RowLevelSecurity1795132800003 } from '../../migrations/1795132800003-row-level-security.js';
+import { SessionLog1795132800006 } from '../../migrations/1795132800006-session-log.js';
 import { Sessions1795132800001 } from '../../migrations/1795132800001-sessions.js';
 import { TenantsAndApiKeys1795132800004 } from '../../migrations/1795132800004-tenants-and-api-keys.js';
 
@@ -13,4 +15,6 @@ export const migrations = [
   RowLevelSecurity1795132800003,
   TenantsAndApiKeys1795132800004,
   AuditLog1795132800005,
+  SessionLog1795132800006,
+  IdempotencyKeys1795132800007,
 ];

@@ -8,6 +8,7 @@ const MAX_DEPTH = 32;
  * lone surrogate (replaced silently), a number that is not finite (null in JSON), a key `__proto__`
  * (vanishes on copies), anything that is not JSON, and values nested too deeply.
  * @param field how the value is called in a violation
+ * @param depth levels that will stand above the value where it is kept
  */
 export function* unstorable(value: unknown, field: string, depth = 0): Generator<Violation> {
   if (depth > MAX_DEPTH) yield { field, message: `is nested more than ${MAX_DEPTH} levels deep` };
@@ -26,8 +27,8 @@ export function* unstorable(value: unknown, field: string, depth = 0): Generator
 }
 
 /** @throws InvalidInputError that names every place */
-export function requireStorable(value: unknown, field: string): void {
-  const violations = [...unstorable(value, field)];
+export function requireStorable(value: unknown, field: string, depth = 0): void {
+  const violations = [...unstorable(value, field, depth)];
   if (violations.length > 0) throw new InvalidInputError(violations.slice(0, 20));
 }
 
@@ -56,8 +57,9 @@ function* unstorableText(text: string, field: string): Generator<Violation> {
   if (!text.isWellFormed()) yield { field, message: 'must not contain a lone surrogate (half a character)' };
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
+/** No array and no instance of a class, whichever realm it is of. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -8,6 +8,7 @@ import { requireInteger, requireText } from '../database/storable.js';
 import { Embedder } from '../embeddings/embedder.js';
 import { InvalidInputError, NotFoundError } from '../errors.js';
 import { AuditLog } from '../tenancy/audit-log.js';
+import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TenantRepository } from '../tenancy/tenant-repository.js';
 import { MemoryEntry, type ScoredMemory } from './memory-entry.entity.js';
@@ -46,6 +47,7 @@ export class LongTermMemory {
     private readonly embedder: Embedder,
     private readonly tenants: TenantContext,
     private readonly audit: AuditLog,
+    private readonly idempotency: Idempotency = new Idempotency(database, tenants),
   ) {
     this.#entries = new TenantRepository(database.dataSource, MemoryEntry, tenants);
   }
@@ -62,7 +64,7 @@ export class LongTermMemory {
   async store(memory: NewMemory): Promise<MemoryEntry> {
     this.tenants.require();
     validateNewMemory(memory);
-    const [entry] = await this.#store([memory]);
+    const [entry] = await this.#store([memory], ([first]) => first);
     return entry as MemoryEntry;
   }
 
@@ -76,7 +78,7 @@ export class LongTermMemory {
     memories.forEach((memory: NewMemory, index) => {
       validateNewMemory(memory, `memories.${index}.`);
     });
-    return this.#store(memories);
+    return this.#store(memories, (entries) => entries);
   }
 
   /**
@@ -118,7 +120,7 @@ export class LongTermMemory {
     const { content, metadata, source } = change;
     const rewritten = content !== undefined && content !== before.content ? content : undefined;
     const [vector] = rewritten === undefined ? [] : await this.embedder.embed([rewritten], 'document');
-    await this.database.unitOfWork(async () => {
+    return this.database.unitOfWork(async () => {
       const changed = await this.#entries.update(
         { memoryId },
         {
@@ -138,8 +140,10 @@ export class LongTermMemory {
           details: { fields: CHANGEABLE.filter((field) => change[field] !== undefined) },
         }),
       ]);
+      const entry = await this.get(memoryId);
+      await this.idempotency.remember(entry, { objectIds: [memoryId] });
+      return entry;
     });
-    return this.get(memoryId);
   }
 
   /** @throws NotFoundError when there is none, or it is another tenant's */
@@ -148,7 +152,11 @@ export class LongTermMemory {
     if (!isUuid(memoryId)) throw new NotFoundError('memory');
     await this.database.unitOfWork(async () => {
       if ((await this.#entries.delete({ memoryId })) === 0) throw new NotFoundError('memory');
-      await this.audit.record({ action: 'memory.delete', objectType: 'memory', objectId: memoryId });
+      await Promise.all([
+        this.audit.record({ action: 'memory.delete', objectType: 'memory', objectId: memoryId }),
+        this.idempotency.forget([memoryId]),
+        this.idempotency.remember(undefined),
+      ]);
     });
   }
 
@@ -184,7 +192,11 @@ export class LongTermMemory {
     };
   }
 
-  async #store(memories: readonly NewMemory[]): Promise<MemoryEntry[]> {
+  /** @param answerOf what the caller answers, for a repetition of the request */
+  async #store(
+    memories: readonly NewMemory[],
+    answerOf: (entries: MemoryEntry[]) => unknown,
+  ): Promise<MemoryEntry[]> {
     const tenantId = this.tenants.require();
     const vectors = await this.embedder.embed(
       memories.map(({ content }) => content),
@@ -210,6 +222,7 @@ export class LongTermMemory {
             ({ memoryId }) => ({ action: 'memory.store', objectType: 'memory', objectId: memoryId }) as const,
           ),
         ),
+        this.idempotency.remember(answerOf(entries), { objectIds: entries.map(({ memoryId }) => memoryId) }),
       ]);
     });
     return entries;

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
+import { AcceptsIdempotencyKey } from '../http/idempotency.decorator.js';
 import { RequireScope } from '../tenancy/required-scope.js';
 import { LongTermMemory } from './long-term-memory.js';
 import type { MemoryEntry, ScoredMemory } from './memory-entry.entity.js';
@@ -13,12 +14,15 @@ import {
 } from './memory.request.js';
 import { MemoryBatchView, MemoryEntryView, MemoryPageView, SearchResultView } from './memory.view.js';
 
+const batch = (memories: MemoryEntry[]): { memories: MemoryEntry[] } => ({ memories });
+
 @TenantApi('memories')
 @Controller('v1/memories')
 export class MemoryController {
   constructor(private readonly memory: LongTermMemory) {}
 
   @Post()
+  @AcceptsIdempotencyKey()
   @ApiOperation({ summary: 'Store one memory' })
   @ApiCreatedResponse({ type: MemoryEntryView })
   store(@Body() body: StoreMemoryRequest): Promise<MemoryEntry> {
@@ -26,10 +30,11 @@ export class MemoryController {
   }
 
   @Post('batch')
+  @AcceptsIdempotencyKey(batch)
   @ApiOperation({ summary: 'Store many memories, all or none' })
   @ApiCreatedResponse({ type: MemoryBatchView })
   async storeMany(@Body() { memories }: StoreMemoriesRequest): Promise<{ memories: MemoryEntry[] }> {
-    return { memories: await this.memory.storeMany(memories) };
+    return batch(await this.memory.storeMany(memories));
   }
 
   @Post('search')
@@ -59,6 +64,7 @@ export class MemoryController {
   }
 
   @Patch(':memoryId')
+  @AcceptsIdempotencyKey()
   @ApiOperation({ summary: 'Change parts of a memory; what is left out stays' })
   @ApiOkResponse({ type: MemoryEntryView })
   @ApiProblem(404, 'There is no such memory.')
@@ -67,6 +73,7 @@ export class MemoryController {
   }
 
   @Delete(':memoryId')
+  @AcceptsIdempotencyKey()
   @HttpCode(204)
   @ApiOperation({ summary: 'Delete a memory' })
   @ApiNoContentResponse()

@@ -4,216 +4,287 @@ import { v7 as uuidv7 } from 'uuid';
 import { unstorable } from '../database/storable.js';
 import type { Database } from '../database/database.js';
 import { InvalidInputError } from '../errors.js';
-import type { AuditLog } from '../tenancy/audit-log.js';
 import { countMessage } from '../tokens/message-tokens.js';
 import type { TokenCounter } from '../tokens/token-counter.js';
+import type { HeldSession } from './held-session.js';
 import { digestOf, fromLangChain, toLangChain, toOpenAI, type MessageBody } from './message-codec.js';
 import * as sql from './message-log.sql.js';
-import { placeMessages, type LoggedMessage, type Placement } from './message-matching.js';
-import { MessageReference } from './message-reference.js';
+import { placeMessages, type HandedMessage, type LoggedMessage, type Placement } from './message-matching.js';
+import { countRows, extendRuns, rowsMissing, type RowKey, type Run } from './message-reference.js';
 import type { StoredMessage } from './message.js';
-
-/** A session whose row this transaction holds. */
-export interface HeldSession {
-  readonly tenantId: string;
-  readonly threadId: string;
-  readonly sessionId: string;
-  readonly version: number;
-  readonly messageCount: number;
-  readonly lastSeq: number;
-}
+import { RecordedMessages, stateOf, type MessageState, type RecordedAt } from './recorded-messages.js';
 
 /** A message ready to be written: everything that needs no database is done. */
 export interface PreparedMessage {
   readonly messageId: string;
   readonly message: MessageBody;
-  readonly digest: Buffer;
+  /** The body as JSON. */
+  readonly json: string;
   readonly tokens: number;
 }
 
-interface WrittenRow {
-  seq: number;
-  revision: number;
-  createdAt: Date;
+/** A page of a thread as it is read: the newest messages first. */
+export interface NewestMessages {
+  readonly version: number;
+  readonly messages: StoredMessage[];
 }
 
-interface ReadRow extends WrittenRow {
-  messageId: string;
-  format: MessageBody['format'];
-  body: never;
-  tokens: number;
+/** A message that a graph handed over, as it was then. */
+export interface DraftMessage {
+  readonly messageId: string;
+  readonly message: BaseMessage;
+  readonly state: MessageState;
+  /** Where it stands already. */
+  readonly recorded: RecordedAt | undefined;
+  /** What is to be written if it stands nowhere. */
+  readonly prepared: PreparedMessage | undefined;
+}
+
+interface NewRow extends PreparedMessage {
+  readonly seq: number;
+  readonly revision: number;
+}
+
+interface FoundRow extends RowKey {
+  readonly messageId: string;
+  readonly format: MessageBody['format'];
+  readonly body: never;
 }
 
 /** The messages of all threads: each stands once, is counted once, and is never rewritten. */
 export class MessageLog {
+  readonly #recorded = new RecordedMessages();
+
   constructor(
     private readonly database: Database,
     private readonly counter: TokenCounter,
-    private readonly audit: AuditLog,
   ) {}
 
-  /** Encodes and counts a message, before any connection is taken. */
+  /**
+   * Encodes and counts a message, before any connection is taken.
+   * @throws InvalidInputError when it could not be given back as it came
+   */
   prepare(messageId: string, message: MessageBody): PreparedMessage {
+    const violations = [...unstorable(messageId, 'id'), ...unstorable(message.body, 'message')];
+    if (violations.length > 0) throw new InvalidInputError(violations.slice(0, 20));
     return {
       messageId,
       message,
-      digest: digestOf(toLangChain(message, messageId)),
+      json: JSON.stringify(message.body),
       tokens: countMessage(this.counter, toOpenAI(message)),
     };
   }
 
-  /** Begins the thread's session if there is none, and holds it until the unit of work ends. */
-  async hold(tenantId: string, threadId: string): Promise<HeldSession> {
-    const [row] = await this.database.query<Omit<HeldSession, 'tenantId' | 'threadId'>>(sql.OPEN_SESSION, [
-      tenantId,
-      threadId,
-      uuidv7(),
-    ]);
-    if (!row) throw new Error('The session could not be opened.');
-    return { tenantId, threadId, ...row };
+  /** One of the ids that stands in the thread already, if any does. */
+  async takenId(tenantId: string, threadId: string, ids: readonly string[]): Promise<string | undefined> {
+    const [row] = await this.database.query<{ id: string }>(sql.TAKEN_ID, [tenantId, threadId, ids]);
+    return row?.id;
   }
 
-  /** Deletes the thread's session with all of its messages; false when there is none. */
-  async delete(tenantId: string, threadId: string): Promise<boolean> {
-    const gone = await this.database.query(sql.DELETE_SESSION, [tenantId, threadId]);
-    return gone.length > 0;
-  }
-
-  /** Writes messages after the last one of the thread. */
-  async append(session: HeldSession, messages: readonly PreparedMessage[]): Promise<WrittenRow[]> {
-    const rows = messages.map((prepared, index) => ({
-      ...prepared,
-      seq: session.lastSeq + 1 + index,
-      revision: 0,
-    }));
-    const written = await this.#insert(session, rows);
-    await this.#save(session, 'session.append', {
-      messageCount: session.messageCount + rows.length,
-      lastSeq: session.lastSeq + rows.length,
+  /**
+   * Takes down messages as a graph hands them over, before any connection is taken: it may go on to change
+   * them. A message without an id is given one, as LangGraph would.
+   */
+  draft(messages: readonly BaseMessage[]): DraftMessage[] {
+    return messages.map((message) => {
+      const messageId = (message.id ??= uuidv7());
+      const recorded = this.#recorded.find(message);
+      const prepared = recorded ? undefined : this.prepare(messageId, fromLangChain(message));
+      return { messageId, message, state: stateOf(message), recorded, prepared };
     });
-    return written;
-  }
-
-  /** Which of the ids are in the thread already. */
-  async takenIds(session: HeldSession, ids: readonly string[]): Promise<string[]> {
-    const { tenantId, sessionId } = session;
-    const rows = await this.database.query<{ id: string }>(sql.TAKEN_IDS, [tenantId, sessionId, ids]);
-    return rows.map(({ id }) => id);
   }
 
   /**
    * Makes `conversation`, which a graph hands over whole, what the thread holds: writes what is new or
-   * changed, and takes out what is gone. A message without an id is given one, as LangGraph would.
+   * changed, and takes out what is gone.
+   * @returns the rows that it is, in its order
    */
-  async record(session: HeldSession, conversation: readonly BaseMessage[]): Promise<MessageReference> {
-    const { tenantId, sessionId } = session;
-    const handed = conversation.map((message) => {
-      message.id ??= uuidv7();
-      return { messageId: message.id, digest: digestOf(message), message };
-    });
-    const log = await this.database.query<LoggedMessage>(sql.INDEX_OF_SESSION, [tenantId, sessionId]);
+  async recordConversation(
+    session: HeldSession,
+    conversation: readonly DraftMessage[],
+  ): Promise<readonly Run[]> {
+    const { handed, log } = await this.#identify(session, conversation);
     const places = placeMessages(handed, log, session.lastSeq);
-    const fresh = places.flatMap((place, index) => {
-      const given = handed[index];
-      if (!place.isNew || !given) return [];
-      const { messageId, digest } = given;
-      const message = fromLangChain(given.message);
-      refuseUnstorable(messageId, message);
-      return [
-        { ...place, messageId, digest, message, tokens: countMessage(this.counter, toOpenAI(message)) },
-      ];
+    const fresh = conversation.flatMap((draft, index) => {
+      const { isNew, seq, revision } = places[index] as Placement;
+      return isNew ? [{ ...this.#prepared(draft), seq, revision }] : [];
     });
-    const changed = await this.#setLive(session, log, places);
-    if (fresh.length > 0) await this.#insert(session, fresh);
-    if (fresh.length > 0 || changed) {
-      const lastSeq = places.reduce((last, { seq }) => Math.max(last, seq), session.lastSeq);
-      await this.#save(session, 'session.write', { messageCount: places.length, lastSeq });
-    }
-    return MessageReference.of(sessionId, places);
+    const runs = extendRuns([], places);
+    await this.showOnly(session, runs, fresh);
+    if (fresh.length > 0) await this.#insert(session, '', fresh);
+    this.#remember(session, conversation, places);
+    return runs;
   }
 
-  /** The messages that a checkpoint refers to, as a graph sees them. */
-  async resolve(tenantId: string, reference: MessageReference): Promise<BaseMessage[]> {
-    const { sessionId, runs } = reference;
-    const rows = await this.database.query<ReadRow>(sql.READ_RUNS, [
+  /**
+   * Writes to a namespace what the log of the session does not hold yet, for a channel that is not the
+   * conversation of the thread.
+   * @returns the row of each message
+   */
+  async recordAside(
+    session: HeldSession,
+    namespace: string,
+    messages: readonly DraftMessage[],
+  ): Promise<RowKey[]> {
+    const isKnown = ({ recorded }: DraftMessage): boolean => recorded?.sessionId === session.sessionId;
+    const unknown = messages.filter((draft) => !isKnown(draft));
+    let next = unknown.length > 0 ? await this.#lastSeq(session, namespace) : 0;
+    const fresh = unknown.map((draft) => ({
+      ...this.#prepared(draft),
+      seq: (next += 1),
+      revision: 0,
+      namespace,
+    }));
+    if (fresh.length > 0) await this.#insert(session, namespace, fresh);
+    const rows = fresh.map(({ seq, revision }) => ({ seq, revision, namespace }));
+    this.#remember(session, unknown, rows);
+    const written = rows.values();
+    return messages.map((draft) => (isKnown(draft) ? draft.recorded?.row : written.next().value) as RowKey);
+  }
+
+  /** Where a message is known to stand, unchanged. */
+  find(message: BaseMessage): RecordedAt | undefined {
+    return this.#recorded.find(message);
+  }
+
+  /** Makes the rows of `runs` those that the thread shows, save for such as are yet to be written. */
+  async showOnly(session: HeldSession, runs: readonly Run[], fresh: readonly RowKey[] = []): Promise<void> {
+    const shown = session.liveRuns;
+    const hidden = rowsMissing(shown, runs);
+    const written = new Set(fresh.map(({ seq, revision }) => `${seq}.${revision}`));
+    const back = rowsMissing(runs, shown).filter(({ seq, revision }) => !written.has(`${seq}.${revision}`));
+    // First those that go: an id stands once among the messages that are shown.
+    await Promise.all([this.#setLive(session, hidden, false), this.#setLive(session, back, true)]);
+  }
+
+  /** The messages that a reference names, as a graph sees them. */
+  async resolve(tenantId: string, sessionId: string, runs: readonly Run[]): Promise<BaseMessage[]> {
+    if (runs.length === 0) return [];
+    const rows = await this.database.query<FoundRow>(sql.READ_RUNS, [
       tenantId,
       sessionId,
       runs.map(([first]) => first),
       runs.map(([, last]) => last),
       runs.map(([, , revision]) => revision),
+      runs.map(([, , , namespace = '']) => namespace),
     ]);
-    if (rows.length !== reference.messageCount)
-      throw new Error(`A checkpoint names ${reference.messageCount} messages and ${rows.length} are there.`);
-    return rows.map(({ messageId, ...message }) => toLangChain(message, messageId));
+    if (rows.length !== countRows(runs))
+      throw new Error(`A checkpoint names ${countRows(runs)} messages and ${rows.length} are there.`);
+    return rows.map(({ messageId, format, body, ...row }) => {
+      const message = toLangChain({ format, body }, messageId);
+      this.#recorded.add(message, { sessionId, row });
+      return message;
+    });
   }
 
-  /** The newest `limit` messages with a `seq` below `before`, oldest first. */
-  async newest(tenantId: string, threadId: string, limit: number, before: number): Promise<StoredMessage[]> {
-    const rows = await this.database.query<ReadRow>(sql.READ_NEWEST, [tenantId, threadId, before, limit]);
-    return rows.reverse().map(({ messageId, seq, tokens, createdAt, ...message }) => ({
-      ...toOpenAI(message),
-      id: messageId,
-      seq,
-      tokens,
-      createdAt: createdAt.toISOString(),
+  /** The newest `limit` messages with a `seq` below `before`; undefined when there is no such thread. */
+  async newest(
+    tenantId: string,
+    threadId: string,
+    limit: number,
+    before: number,
+  ): Promise<NewestMessages | undefined> {
+    type Row = FoundRow & { version: number; tokens: number; createdAt: Date };
+    const rows = await this.database.query<Row>(sql.READ_NEWEST, [tenantId, threadId, before, limit]);
+    const [first] = rows;
+    if (!first) return undefined;
+    // A thread without messages is one row of nothing but its version.
+    const found = first.messageId === (null as unknown) ? [] : rows;
+    return {
+      version: first.version,
+      messages: found.map(({ messageId, format, body, seq, tokens, createdAt }) => ({
+        ...toOpenAI({ format, body }),
+        id: messageId,
+        seq,
+        tokens,
+        createdAt: createdAt.toISOString(),
+      })),
+    };
+  }
+
+  /** What identifies each message, and what of the log may be the same or may be replaced by it. */
+  async #identify(
+    { tenantId, sessionId }: HeldSession,
+    conversation: readonly DraftMessage[],
+  ): Promise<{ handed: HandedMessage[]; log: LoggedMessage[] }> {
+    const isKnown = ({ recorded }: DraftMessage): boolean =>
+      recorded?.sessionId === sessionId && !recorded.row.namespace;
+    const unknown = conversation.filter((draft) => !isKnown(draft));
+    const found =
+      unknown.length === 0
+        ? []
+        : await this.database.query<FoundRow & { live: boolean }>(sql.FIND_BY_IDS, [
+            tenantId,
+            sessionId,
+            unknown.map(({ messageId }) => messageId),
+          ]);
+    const mayBeThere = new Set(found.map(({ messageId }) => messageId));
+    const log: LoggedMessage[] = found.map(({ messageId, format, body, ...row }) => ({
+      ...row,
+      messageId,
+      digest: digestOf(toLangChain({ format, body }, messageId)).toString('base64'),
     }));
+    const handed = conversation.map((draft) => {
+      const { messageId, recorded } = draft;
+      if (recorded && isKnown(draft)) {
+        const digest = `${recorded.row.seq}.${recorded.row.revision}`;
+        log.push({ ...recorded.row, messageId, digest, live: true });
+        return { messageId, digest };
+      }
+      if (!mayBeThere.has(messageId)) return { messageId, digest: '' };
+      const { message } = this.#prepared(draft);
+      return { messageId, digest: digestOf(toLangChain(message, messageId)).toString('base64') };
+    });
+    return { handed, log };
   }
 
-  async #insert(
-    session: HeldSession,
-    rows: readonly (PreparedMessage & WrittenKey)[],
-  ): Promise<WrittenRow[]> {
-    return this.database.query<WrittenRow>(sql.INSERT_MESSAGES, [
+  async #lastSeq({ tenantId, sessionId }: HeldSession, namespace: string): Promise<number> {
+    const [row] = await this.database.query<{ lastSeq: number }>(sql.LAST_SEQ, [
+      tenantId,
+      sessionId,
+      namespace,
+    ]);
+    return row?.lastSeq ?? 0;
+  }
+
+  #prepared({ messageId, message, prepared }: DraftMessage): PreparedMessage {
+    return prepared ?? this.prepare(messageId, fromLangChain(message));
+  }
+
+  /** Not before it is certain: what is rolled back stands in no row. */
+  #remember({ sessionId }: HeldSession, messages: readonly DraftMessage[], rows: readonly RowKey[]): void {
+    this.database.afterCommit(() => {
+      for (const [index, { message, state }] of messages.entries())
+        this.#recorded.add(message, { sessionId, row: rows[index] as RowKey }, state);
+    });
+  }
+
+  async #insert(session: HeldSession, namespace: string, rows: readonly NewRow[]): Promise<void> {
+    await this.database.query(sql.INSERT_MESSAGES, [
       session.tenantId,
       session.sessionId,
+      namespace,
       rows.map(({ seq }) => seq),
       rows.map(({ revision }) => revision),
       rows.map(({ messageId }) => messageId),
       rows.map(({ message }) => message.format),
-      rows.map(({ message }) => JSON.stringify(message.body)),
-      rows.map(({ digest }) => digest),
+      rows.map(({ json }) => json),
       rows.map(({ tokens }) => tokens),
     ]);
   }
 
-  async #setLive(session: HeldSession, log: LoggedMessage[], places: Placement[]): Promise<boolean> {
-    const key = ({ seq, revision }: WrittenKey): string => `${seq}.${revision}`;
-    const kept = new Set(places.map(key));
-    const changed = log.filter((row) => row.live !== kept.has(key(row)));
-    if (changed.length === 0) return false;
-    await this.database.query(sql.SET_LIVE, [
-      session.tenantId,
-      session.sessionId,
-      changed.map(({ seq }) => seq),
-      changed.map(({ revision }) => revision),
-      changed.map(({ live }) => !live),
-    ]);
-    return true;
-  }
-
-  /** Every change of a thread's messages ends here, and none goes by: so it is recorded here. */
-  async #save(
-    { tenantId, threadId, version: before }: HeldSession,
-    action: 'session.append' | 'session.write',
-    { messageCount, lastSeq }: Pick<HeldSession, 'messageCount' | 'lastSeq'>,
+  async #setLive(
+    { tenantId, sessionId }: HeldSession,
+    rows: readonly RowKey[],
+    live: boolean,
   ): Promise<void> {
-    const version = before + 1;
-    await Promise.all([
-      this.database.query(sql.SAVE_SESSION, [tenantId, threadId, version, messageCount, lastSeq]),
-      this.audit.record({
-        action,
-        objectType: 'session',
-        objectId: threadId,
-        details: { version, messageCount },
-      }),
+    if (rows.length === 0) return;
+    await this.database.query(sql.SET_LIVE, [
+      tenantId,
+      sessionId,
+      rows.map(({ seq }) => seq),
+      rows.map(({ revision }) => revision),
+      live,
     ]);
   }
-}
-
-type WrittenKey = Pick<WrittenRow, 'seq' | 'revision'>;
-
-/** Reports every place of a message that could not be given back as it came. */
-function refuseUnstorable(messageId: string, { body }: MessageBody): void {
-  const violations = [...unstorable(messageId, 'id'), ...unstorable(body, 'message')];
-  if (violations.length > 0) throw new InvalidInputError(violations.slice(0, 20));
 }

@@ -3,14 +3,14 @@ import type { RowKey } from './message-reference.js';
 /** A row of the log, as far as it identifies a message. */
 export interface LoggedMessage extends RowKey {
   readonly messageId: string;
-  readonly digest: Buffer;
+  readonly digest: string;
   readonly live: boolean;
 }
 
 /** A message that a graph hands over: known by its id and by what it says. */
 export interface HandedMessage {
   readonly messageId: string;
-  readonly digest: Buffer;
+  readonly digest: string;
 }
 
 /** Where a message stands in the log, and whether that row has yet to be written. */
@@ -34,7 +34,7 @@ export function placeMessages(
   let next = lastSeq + 1;
   return conversation.map((message, index) => {
     const rows = (rowsOfId.get(message.messageId) ?? []).filter(({ seq }) => seq > reached);
-    const same = rows.find(({ digest }) => digest.equals(message.digest));
+    const same = rows.find(({ digest }) => digest === message.digest);
     if (same) {
       reached = same.seq;
       return { seq: same.seq, revision: same.revision, isNew: false };
@@ -62,7 +62,7 @@ function seqCeilings(
   for (let index = conversation.length - 1; index >= 0; index -= 1) {
     ceilings[index] = ceiling;
     const message = conversation[index] as HandedMessage;
-    const row = rowsOfId.get(message.messageId)?.find(({ digest }) => digest.equals(message.digest));
+    const row = rowsOfId.get(message.messageId)?.find(({ digest }) => digest === message.digest);
     if (row) ceiling = Math.min(ceiling, row.seq);
   }
   return ceilings;

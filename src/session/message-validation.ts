@@ -19,7 +19,8 @@ export function validateMessages(messages: unknown): void {
     ]);
   const violations = messages.flatMap((message, index) => [...faults(message, `messages.${index}`)]);
   if (violations.length > 0) throw new InvalidInputError(violations.slice(0, 20));
-  requireStorable(messages, 'messages');
+  // One level more: LangChain's form of a message keeps fields that it does not know one level deeper.
+  requireStorable(messages, 'messages', 1);
 }
 
 function* faults(message: unknown, at: string): Generator<Violation> {

@@ -1,23 +1,38 @@
+// Over 200 lines: one class, all of the tier's public interface.
 import { Inject, Injectable } from '@nestjs/common';
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
-import { LessThan } from 'typeorm';
+import { DatabaseError } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { Database } from '../database/database.js';
 import { decodeCursor, encodeCursor } from '../database/page-cursor.js';
 import { requireInteger } from '../database/storable.js';
-import { InvalidInputError, MessageIdTakenError, NotFoundError, VersionConflictError } from '../errors.js';
+import {
+  InvalidInputError,
+  MessageIdTakenError,
+  NotFoundError,
+  SessionBusyError,
+  VersionConflictError,
+} from '../errors.js';
 import { AuditLog } from '../tenancy/audit-log.js';
+import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
-import { TenantRepository } from '../tenancy/tenant-repository.js';
 import { TokenCounter } from '../tokens/token-counter.js';
-import { MessageLog } from './message-log.js';
+import { SessionRows } from './held-session.js';
+import { MessageLog, type NewestMessages, type PreparedMessage } from './message-log.js';
 import { validateMessages } from './message-validation.js';
 import type { Message, StoredMessage } from './message.js';
-import { Session } from './session.entity.js';
+import { SessionLeases } from './session-leases.js';
+import * as sql from './session.sql.js';
 import { TenantCheckpointer } from './tenant-checkpointer.js';
 import { requireThreadId } from './thread-id.js';
 
 export const MAX_PAGE = 1_000;
+const DEFAULT_PAGE = 50;
+/** How long an append waits for somebody who has the thread for himself. */
+const APPEND_WAITS_MS = 10_000;
+const EXCLUSIVE_WAITS_MS = 60_000;
+const MAX_WAIT_MS = 86_400_000;
+const MAX_VERSION = 2_147_483_647;
 /** Beyond every `seq`: an integer column ends there. */
 const NO_BEFORE = 2_147_483_647;
 
@@ -28,6 +43,15 @@ export interface ThreadPage {
   messages: StoredMessage[];
   /** Pass as `before` for the page of older messages; null when there is none. */
   nextBefore: number | null;
+}
+
+export type AppendedMessages = Omit<ThreadPage, 'nextBefore'>;
+
+export interface PageOptions {
+  /** 1 to 1,000; 50 when left out. */
+  readonly limit?: number;
+  /** Only messages with a smaller `seq`. */
+  readonly before?: number;
 }
 
 export interface SessionSummary {
@@ -47,19 +71,29 @@ export class SessionStore {
   /** A LangGraph checkpointer bound to the tenant in scope, for `graph.compile({ checkpointer })`. */
   readonly checkpointer: BaseCheckpointSaver;
   readonly #checkpointer: TenantCheckpointer;
+  readonly #leases: SessionLeases;
+  readonly #sessions: SessionRows;
   readonly #log: MessageLog;
-  readonly #sessions: TenantRepository<Session>;
 
   constructor(
     @Inject(Database) private readonly database: Database,
     private readonly tenants: TenantContext,
     counter: TokenCounter,
-    audit: AuditLog,
+    private readonly audit: AuditLog,
+    private readonly idempotency: Idempotency,
   ) {
-    this.#log = new MessageLog(database, counter, audit);
-    this.#checkpointer = new TenantCheckpointer(database, this.#log, tenants, audit);
+    this.#log = new MessageLog(database, counter);
+    this.#leases = new SessionLeases(database);
+    this.#sessions = new SessionRows(database, this.#leases);
+    this.#checkpointer = new TenantCheckpointer({
+      database,
+      log: this.#log,
+      sessions: this.#sessions,
+      leases: this.#leases,
+      tenants,
+      audit,
+    });
     this.checkpointer = this.#checkpointer;
-    this.#sessions = new TenantRepository(database.dataSource, Session, tenants);
   }
 
   /** Nothing to do: the database is migrated and checked before this class exists. */
@@ -68,93 +102,76 @@ export class SessionStore {
   }
 
   /**
-   * Appends messages to a thread, all or none, and begins the thread when there is none.
+   * Appends messages to a thread, all or none, and begins the thread when there is none. Appends of many
+   * processes at once are written one after the other. While somebody has the thread for himself they wait,
+   * 10 s at most.
    * @param expectedVersion refuse unless the thread is at this version; 0 means that it must not exist yet
    * @returns the new version, and the messages as they are kept
-   * @throws InvalidInputError, MessageIdTakenError, VersionConflictError, TenantRequiredError
+   * @throws InvalidInputError, MessageIdTakenError, VersionConflictError, SessionBusyError, SessionConflictError,
+   *   TenantRequiredError
    */
   async appendMessages(
     threadId: string,
     messages: readonly Message[],
     { expectedVersion }: { expectedVersion?: number } = {},
-  ): Promise<Omit<ThreadPage, 'nextBefore'>> {
+  ): Promise<AppendedMessages> {
     const tenantId = this.tenants.require();
     requireThreadId(threadId);
+    if (expectedVersion !== undefined) requireInteger(expectedVersion, 'expectedVersion', 0, MAX_VERSION);
     validateMessages(messages);
-    const prepared = messages.map((message) => {
-      const { id = uuidv7(), ...body } = message;
-      return this.#log.prepare(id as string, { format: 'openai', body: body });
-    });
+    const prepared = messages.map(({ id = uuidv7(), ...body }) =>
+      this.#log.prepare(id as string, { format: 'openai', body }),
+    );
     refuseRepeats(prepared.map(({ messageId }) => messageId));
-    return this.database.unitOfWork(async () => {
-      const session = await this.#log.hold(tenantId, threadId);
-      if (expectedVersion !== undefined && expectedVersion !== session.version)
-        throw new VersionConflictError(session.version);
-      const given = messages.flatMap(({ id }) => (id === undefined ? [] : [id as string]));
-      const taken = given.length > 0 ? await this.#log.takenIds(session, given) : [];
-      if (taken[0] !== undefined) throw new MessageIdTakenError(taken[0]);
-      const rows = await this.#log.append(session, prepared);
-      await this.#checkpointer.putAppended(session, rows);
-      const stored = prepared.map(({ messageId, message, tokens }, index) => ({
-        ...(message.body as Message),
-        id: messageId,
-        seq: session.lastSeq + 1 + index,
-        tokens,
-        createdAt: (rows[index]?.createdAt ?? new Date()).toISOString(),
-      }));
-      return { threadId, version: session.version + 1, messages: stored };
-    });
+    const isPlain =
+      expectedVersion === undefined && !this.idempotency.hasKey && !this.#leases.current(tenantId, threadId);
+    return this.#leases.whenFree(APPEND_WAITS_MS, () =>
+      isPlain
+        ? this.#append(tenantId, threadId, prepared)
+        : this.#appendHeld(tenantId, threadId, prepared, expectedVersion),
+    );
   }
 
   /**
    * The newest `limit` messages of a thread, oldest first; a thread that nobody wrote to has none.
    * @param before only messages with a smaller `seq`
    */
-  async getSessionMessages(
-    threadId: string,
-    { limit = 50, before }: { limit?: number; before?: number } = {},
-  ): Promise<StoredMessage[]> {
-    const tenantId = this.tenants.require();
-    requireThreadId(threadId);
-    requireInteger(limit, 'limit', 1, MAX_PAGE);
-    if (before !== undefined) requireInteger(before, 'before', 1, NO_BEFORE);
-    return this.#log.newest(tenantId, threadId, limit, before ?? NO_BEFORE);
+  async getSessionMessages(threadId: string, options: PageOptions = {}): Promise<StoredMessage[]> {
+    const page = await this.#newest(threadId, options);
+    return page?.messages.reverse() ?? [];
   }
 
   /**
    * The same page with the thread's version and the way to the page before it.
    * @throws NotFoundError when the thread has no session
    */
-  async getThread(threadId: string, options: { limit?: number; before?: number } = {}): Promise<ThreadPage> {
-    const [session, messages] = await Promise.all([
-      this.#sessions.findOne({ threadId }),
-      this.getSessionMessages(threadId, options),
-    ]);
-    if (!session) throw new NotFoundError('thread');
-    const first = messages[0]?.seq ?? 1;
-    const older =
-      first > 1 && (await this.getSessionMessages(threadId, { limit: 1, before: first })).length > 0;
-    return { threadId, version: session.version, messages, nextBefore: older ? first : null };
+  async getThread(threadId: string, options: PageOptions = {}): Promise<ThreadPage> {
+    const { limit = DEFAULT_PAGE } = options;
+    // One more than asked for tells whether there is a page before this one.
+    const page = await this.#newest(threadId, options, 1);
+    if (!page) throw new NotFoundError('thread');
+    const messages = page.messages.slice(0, limit).reverse();
+    const nextBefore = page.messages.length > limit ? (messages[0]?.seq ?? null) : null;
+    return { threadId, version: page.version, messages, nextBefore };
   }
 
   /** The tenant's threads, the one that changed last first. */
-  async listSessions({ limit = 50, cursor }: { limit?: number; cursor?: string } = {}): Promise<{
+  async listSessions({ limit = DEFAULT_PAGE, cursor }: { limit?: number; cursor?: string } = {}): Promise<{
     sessions: SessionSummary[];
     nextCursor: string | null;
   }> {
+    const tenantId = this.tenants.require();
     requireInteger(limit, 'limit', 1, MAX_PAGE);
     const end = cursor === undefined ? undefined : decodeCursor(cursor);
-    const at = end && new Date(end.at);
-    const rows = await this.#sessions.find({
-      ...(end &&
-        at && { where: [{ updatedAt: LessThan(at) }, { updatedAt: at, threadId: LessThan(end.id) }] }),
-      order: { updatedAt: 'DESC', threadId: 'DESC' },
-      take: limit + 1,
-    });
+    type Row = Omit<SessionSummary, 'createdAt' | 'updatedAt'> & { createdAt: Date; updatedAt: Date };
+    const rows = await this.database.query<Row>(sql.LIST_SESSIONS, [
+      tenantId,
+      limit + 1,
+      end?.at ?? null,
+      end?.id ?? null,
+    ]);
     const sessions = rows.slice(0, limit).map((row) => ({
-      threadId: row.threadId,
-      version: row.version,
-      messageCount: row.messageCount,
+      ...row,
       createdAt: row.createdAt.toISOString(),
       updatedAt: row.updatedAt.toISOString(),
     }));
@@ -168,8 +185,132 @@ export class SessionStore {
    */
   async clearSession(threadId: string): Promise<void> {
     requireThreadId(threadId);
-    if (!(await this.#checkpointer.clear(threadId))) throw new NotFoundError('thread');
+    await this.database.unitOfWork(async () => {
+      if (!(await this.#checkpointer.clear(threadId))) throw new NotFoundError('thread');
+      await this.idempotency.remember(undefined);
+    });
   }
+
+  /**
+   * Runs `work` while nobody else writes to the thread, in whatever process: the way to run a graph, or to
+   * read and then append, without losing a race. Others wait, readers excepted. May be nested.
+   * @param waitMs how long to wait for others; one minute unless said otherwise
+   * @throws SessionBusyError when they took longer; whatever `work` throws
+   */
+  async exclusive<T>(
+    threadId: string,
+    work: () => Promise<T>,
+    { waitMs = EXCLUSIVE_WAITS_MS }: { waitMs?: number } = {},
+  ): Promise<T> {
+    const tenantId = this.tenants.require();
+    requireThreadId(threadId);
+    requireInteger(waitMs, 'waitMs', 0, MAX_WAIT_MS);
+    return this.#leases.exclusive(tenantId, threadId, work, waitMs);
+  }
+
+  /** One statement, one round trip. */
+  async #append(
+    tenantId: string,
+    threadId: string,
+    prepared: readonly PreparedMessage[],
+  ): Promise<AppendedMessages> {
+    const { auditId, actor, outcome } = this.audit.row();
+    const [row] = await this.#unlessTaken(tenantId, threadId, prepared, () =>
+      this.database.query<AppendedRow>(sql.APPEND, [
+        tenantId,
+        threadId,
+        uuidv7(),
+        prepared.length,
+        prepared.map(({ messageId }) => messageId),
+        prepared.map(({ json }) => json),
+        prepared.map(({ tokens }) => tokens),
+        this.#leases.current(tenantId, threadId)?.holder ?? null,
+        auditId,
+        actor,
+        outcome,
+      ]),
+    );
+    if (!row) throw new SessionBusyError();
+    this.audit.announce({ action: 'session.append', objectType: 'session', objectId: threadId });
+    return { threadId, version: row.version, messages: storedMessages(prepared, row) };
+  }
+
+  /** An append that depends on the session as it is: that is held until the commit. */
+  async #appendHeld(
+    tenantId: string,
+    threadId: string,
+    prepared: readonly PreparedMessage[],
+    expectedVersion: number | undefined,
+  ): Promise<AppendedMessages> {
+    return this.#unlessTaken(tenantId, threadId, prepared, () =>
+      this.database.unitOfWork(async () => {
+        const { version, sessionId } = await this.#sessions.hold(tenantId, threadId);
+        if (expectedVersion !== undefined && expectedVersion !== version)
+          throw new VersionConflictError(version);
+        const appended = await this.#append(tenantId, threadId, prepared);
+        await this.idempotency.remember(appended, { sessionId });
+        return appended;
+      }),
+    );
+  }
+
+  /** Names the message whose id the thread has already. Only the database can tell, when two come at once. */
+  async #unlessTaken<T>(
+    tenantId: string,
+    threadId: string,
+    prepared: readonly PreparedMessage[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.constraint !== 'session_messages_message_id')
+        throw error;
+      // In a unit of work the transaction is lost, and can be asked nothing.
+      const ids = prepared.map(({ messageId }) => messageId);
+      const taken = this.database.isInUnitOfWork
+        ? undefined
+        : await this.#log.takenId(tenantId, threadId, ids);
+      throw new MessageIdTakenError(taken ?? idNamedBy(error) ?? ids.join(', '));
+    }
+  }
+
+  #newest(
+    threadId: string,
+    { limit = DEFAULT_PAGE, before }: PageOptions,
+    more = 0,
+  ): Promise<NewestMessages | undefined> {
+    const tenantId = this.tenants.require();
+    requireThreadId(threadId);
+    requireInteger(limit, 'limit', 1, MAX_PAGE);
+    if (before !== undefined) requireInteger(before, 'before', 1, NO_BEFORE);
+    return this.#log.newest(tenantId, threadId, limit + more, before ?? NO_BEFORE);
+  }
+}
+
+interface AppendedRow {
+  sessionId: string;
+  version: number;
+  lastSeq: number;
+  createdAt: Date;
+}
+
+function storedMessages(
+  prepared: readonly PreparedMessage[],
+  { lastSeq, createdAt }: AppendedRow,
+): StoredMessage[] {
+  return prepared.map(({ messageId, message, tokens }, index) => ({
+    ...(message.body as Message),
+    id: messageId,
+    seq: lastSeq - prepared.length + 1 + index,
+    tokens,
+    createdAt: createdAt.toISOString(),
+  }));
+}
+
+/** `Key (tenant_id, session_id, message_id)=(acme, 0198…, mail-17) already exists.` */
+function idNamedBy({ detail }: DatabaseError): string | undefined {
+  return detail && /=\(\S+, \S+, ([^]*)\) already exists/.exec(detail)?.[1];
 }
 
 function refuseRepeats(ids: readonly string[]): void {

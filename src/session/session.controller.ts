@@ -1,14 +1,18 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import {
   ApiCreatedResponse,
   ApiExtraModels,
+  ApiHeader,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
+  ApiResponse,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
-import { SessionStore, type ThreadPage } from './session-store.js';
+import { AcceptsIdempotencyKey } from '../http/idempotency.decorator.js';
+import { entityTag, expectedVersionOf, isKnownVersion } from './entity-tag.js';
+import { SessionStore, type AppendedMessages, type ThreadPage } from './session-store.js';
 import { AppendMessagesRequest, ListSessionsQuery, ReadMessagesQuery } from './session.request.js';
 import {
   AppendedView,
@@ -26,27 +30,52 @@ export class SessionController {
 
   @Post(':threadId/messages')
   @ApiOperation({ summary: 'Append messages to a thread, all or none' })
+  @ApiHeader({
+    name: 'If-Match',
+    description:
+      'Append only if the thread is at this version, its ETag; `"0"`: only if there is no thread yet.',
+    required: false,
+    schema: { type: 'string', pattern: '^"\\d{1,9}"$' },
+  })
+  @AcceptsIdempotencyKey()
   @ApiCreatedResponse({ type: AppendedView })
-  @ApiProblem(409, 'A message of the thread has one of the ids already.')
+  @ApiProblem(
+    409,
+    'A message of the thread has one of the ids already, or somebody has the thread for himself.',
+  )
+  @ApiProblem(412, 'The thread is past the version that `If-Match` names.')
   append(
     @Param('threadId') threadId: string,
     @Body() { messages }: AppendMessagesRequest,
-  ): Promise<Omit<ThreadPage, 'nextBefore'>> {
-    return this.sessions.appendMessages(threadId, messages);
+    @Headers('if-match') ifMatch?: string,
+  ): Promise<AppendedMessages> {
+    const expectedVersion = expectedVersionOf(ifMatch);
+    return this.sessions.appendMessages(threadId, messages, {
+      ...(expectedVersion !== undefined && { expectedVersion }),
+    });
   }
 
   @Get(':threadId/messages')
   @ApiOperation({ summary: 'The newest messages of a thread, oldest first' })
+  @ApiHeader({
+    name: 'If-None-Match',
+    description: 'The ETag of an answer to the same request; 304 if the thread has not changed since.',
+    required: false,
+  })
   @ApiOkResponse({ type: ThreadPageView })
+  @ApiResponse({ status: 304, description: 'The thread is as it was.' })
   @ApiProblem(404, 'There is no such thread.')
   async read(
     @Param('threadId') threadId: string,
     @Query() query: ReadMessagesQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ThreadPage> {
+    @Headers('if-none-match') ifNoneMatch?: string,
+  ): Promise<ThreadPage | undefined> {
     const page = await this.sessions.getThread(threadId, query);
-    void reply.header('etag', `"${page.version}"`);
-    return page;
+    void reply.header('etag', entityTag(page.version));
+    if (!isKnownVersion(ifNoneMatch, page.version)) return page;
+    void reply.status(304);
+    return undefined;
   }
 
   @Get()
@@ -58,6 +87,7 @@ export class SessionController {
 
   @Delete(':threadId')
   @HttpCode(204)
+  @AcceptsIdempotencyKey()
   @ApiOperation({ summary: 'End a session: the only way one ends' })
   @ApiNoContentResponse()
   @ApiProblem(404, 'There is no such thread.')

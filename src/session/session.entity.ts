@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique, UpdateDateColumn } from 'typeorm';
+import type { Run } from './message-reference.js';
 
 /** One life of a thread: a row of `shared.sessions`. Clearing the thread ends it. */
 @Entity({ schema: 'shared', name: 'sessions' })
@@ -24,6 +25,25 @@ export class Session {
   /** The highest `seq` given so far. */
   @Column({ name: 'last_seq', type: 'integer', default: 0 })
   lastSeq: number;
+
+  /** The last `seq` that `headId` knows of; messages after it came from outside a graph. */
+  @Column({ name: 'checkpointed_seq', type: 'integer', default: 0 })
+  checkpointedSeq: number;
+
+  /** The newest checkpoint of the thread; null before there is one. */
+  @Column({ name: 'head_id', type: 'text', nullable: true })
+  headId: string | null;
+
+  /** The messages that the newest checkpoint holds. */
+  @Column({ type: 'jsonb', default: [] })
+  runs: Run[];
+
+  /** Who has the thread for himself, and until when unless he renews it. */
+  @Column({ name: 'held_by', type: 'uuid', nullable: true })
+  heldBy: string | null;
+
+  @Column({ name: 'held_until', type: 'timestamptz', precision: 3, nullable: true })
+  heldUntil: Date | null;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', precision: 3 })
   createdAt: Date;

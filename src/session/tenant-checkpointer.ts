@@ -1,50 +1,73 @@
 // Over 200 lines: one class, all of LangGraph's interface.
+import type { BaseMessage } from '@langchain/core/messages';
 import type { RunnableConfig } from '@langchain/core/runnables';
-import { BaseMessage } from '@langchain/core/messages';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import {
   copyCheckpoint,
+  DeltaSnapshot,
   emptyCheckpoint,
+  isDeltaSnapshot,
   maxChannelVersion,
   uuid6,
+  WRITES_IDX_MAP,
   type ChannelVersions,
   type Checkpoint,
   type CheckpointListOptions,
   type CheckpointMetadata,
+  type CheckpointPendingWrite,
   type CheckpointTuple,
   type PendingWrite,
+  type SerializerProtocol,
 } from '@langchain/langgraph-checkpoint';
 import type { Database } from '../database/database.js';
 import { requireStorable } from '../database/storable.js';
+import { InvalidInputError, SessionConflictError } from '../errors.js';
 import type { AuditLog } from '../tenancy/audit-log.js';
 import { threadKey, threadOf } from '../tenancy/thread-key.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
+import { checkpointIdOf, CheckpointLineage, isRun } from './checkpoint-lineage.js';
 import { CheckpointSerializer } from './checkpoint-serializer.js';
-import type { HeldSession, MessageLog } from './message-log.js';
-import { MessageReference, type RowKey } from './message-reference.js';
+import * as sql from './checkpoint.sql.js';
+import { WorkUnderWay } from './work-under-way.js';
+import { conversationAfter, isConversation } from './conversation.js';
+import { CLEARED, type HeldSession, type SessionRows } from './held-session.js';
+import type { DraftMessage, MessageLog } from './message-log.js';
+import { isRun as isRunOfRows, MessageReference, rowsMissing, type Run } from './message-reference.js';
+import { conceal, reveal } from './opaque-values.js';
+import type { SessionLeases } from './session-leases.js';
 import { requireThreadId } from './thread-id.js';
 
 /** The channel of `MessagesAnnotation` and of every prebuilt agent. */
 const MESSAGES = 'messages';
 
+/** What the checkpointer is made of. */
+export interface CheckpointerParts {
+  readonly database: Database;
+  readonly log: MessageLog;
+  readonly sessions: SessionRows;
+  readonly leases: SessionLeases;
+  readonly tenants: TenantContext;
+  readonly audit: AuditLog;
+}
+
 /**
- * LangGraph's `PostgresSaver`, bound to the tenant in scope, with the conversation kept in the message
- * log: the `messages` channel of a thread's checkpoints holds a reference to rows instead of the messages
- * themselves. Hand it to `graph.compile({ checkpointer })`.
+ * LangGraph's `PostgresSaver`, bound to the tenant in scope, with the messages kept in the message log: a
+ * channel of messages holds a reference to rows instead of the messages themselves. Hand it to
+ * `graph.compile({ checkpointer })`. A run that lost a race, or whose thread was cleared, is refused with
+ * {@link SessionConflictError} where LangGraph's saver would drop what the other one wrote.
  */
 export class TenantCheckpointer extends PostgresSaver {
-  readonly #database: Database;
-  readonly #log: MessageLog;
-  readonly #tenants: TenantContext;
-  readonly #audit: AuditLog;
+  readonly #parts: CheckpointerParts;
+  readonly #values: SerializerProtocol;
+  readonly #lineage = new CheckpointLineage();
+  /** Checkpoints of this process that are being written, and what is being written for them, by id. */
+  readonly #underWay = new WorkUnderWay();
 
-  constructor(database: Database, log: MessageLog, tenants: TenantContext, audit: AuditLog) {
-    super(database.pool, undefined, { schema: 'checkpoints' });
+  constructor(parts: CheckpointerParts) {
+    super(parts.database.pool, undefined, { schema: 'checkpoints' });
+    this.#parts = parts;
+    this.#values = this.serde;
     this.serde = new CheckpointSerializer(this.serde);
-    this.#database = database;
-    this.#log = log;
-    this.#tenants = tenants;
-    this.#audit = audit;
   }
 
   /** The tables are made by our migrations; the role that serves requests may not create any. */
@@ -65,11 +88,24 @@ export class TenantCheckpointer extends PostgresSaver {
     return Math.floor(current ?? 0) + 1 + Math.random();
   }
 
-  /** No thread named: no checkpoint, as LangGraph's conformance suite has it. */
+  /**
+   * The checkpoint that is named, or the newest: the one that was written last, whatever the clocks of the
+   * writers said. Messages that were appended from outside a graph become part of one first.
+   * No thread named: no checkpoint, as LangGraph's conformance suite has it.
+   */
   override async getTuple(config: RunnableConfig): Promise<CheckpointTuple | undefined> {
-    if (threadIdOf(config) === undefined) return undefined;
-    const tuple = await super.getTuple(this.#stored(config));
-    return tuple && this.#seen(tuple);
+    const threadId = threadIdOf(config);
+    if (threadId === undefined) return undefined;
+    this.#lineage.requested(config);
+    return this.#whole(async () => {
+      const stored = this.#stored(config);
+      const newest = isRoot(config) && checkpointIdOf(config) === undefined;
+      let [tuple, session] = await Promise.all([super.getTuple(stored), this.#peek(threadId)]);
+      if (newest && session?.isAhead) session = await this.#checkpointAppended(threadId);
+      if (newest && session?.headId && session.headId !== tuple?.checkpoint.id)
+        tuple = await super.getTuple(at(stored, session.headId));
+      return tuple && this.#seen(tuple, session?.sessionId);
+    });
   }
 
   /** Newest first. No thread named: all threads of the tenant, where LangGraph's saver lists everybody's. */
@@ -79,7 +115,10 @@ export class TenantCheckpointer extends PostgresSaver {
   ): AsyncGenerator<CheckpointTuple> {
     // NUL and half a character are errors of PostgreSQL's own otherwise.
     if (options?.filter) requireStorable(options.filter, 'filter');
-    const stored = threadIdOf(config) === undefined ? config : this.#stored(config);
+    const threadId = threadIdOf(config);
+    for (const thread of threadId === undefined ? await this.#threadsAhead() : [threadId])
+      if ((await this.#peek(thread))?.isAhead) await this.#checkpointAppended(thread);
+    const stored = threadId === undefined ? config : this.#stored(config);
     for await (const tuple of super.list(stored, options)) yield await this.#seen(tuple);
   }
 
@@ -91,31 +130,71 @@ export class TenantCheckpointer extends PostgresSaver {
     const ofTenant = `starts_with(thread_id, $${values.length + 1})`;
     return [
       where ? `${where} AND ${ofTenant}` : `WHERE ${ofTenant}`,
-      [...values, threadKey(this.#tenants.require(), '')],
+      [...values, threadKey(this.#tenant, '')],
     ];
   }
 
-  override async put(
+  /** @throws SessionConflictError when it would drop what somebody else wrote, or bring back what was cleared */
+  override put(
     config: RunnableConfig,
     checkpoint: Checkpoint,
     metadata: CheckpointMetadata,
     newVersions: ChannelVersions,
   ): Promise<RunnableConfig> {
-    const stored = this.#stored(config);
-    const conversation = conversationOf(config, checkpoint, newVersions);
-    return this.#database.unitOfWork(async () => {
-      let kept = checkpoint;
-      if (isRoot(config)) {
-        const threadId = threadIdOf(config) ?? '';
-        const session = await this.#log.hold(this.#tenants.require(), threadId);
-        if (conversation) kept = withMessages(checkpoint, await this.#log.record(session, conversation));
-      }
-      return this.#named(await super.put(stored, kept, metadata, newVersions));
-    });
+    const isFork = metadata.source === 'fork' || this.#lineage.isFork(config);
+    return this.#put({ config, checkpoint, metadata, newVersions, isFork });
   }
 
-  override putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
-    return super.putWrites(this.#stored(config), writes, taskId);
+  /**
+   * Writes a checkpoint of a thread that is being taken over from another saver: each goes on from the one
+   * that it names, whichever was written last.
+   */
+  restore(
+    config: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<RunnableConfig> {
+    return this.#put({ config, checkpoint, metadata, newVersions, isFork: true });
+  }
+
+  /** @throws SessionConflictError when the thread was cleared since its checkpoint was read or written */
+  override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
+    const { sessions, leases, database } = this.#parts;
+    const threadId = threadIdOf(config);
+    const key = this.#key(threadId);
+    const checkpointId = checkpointIdOf(config);
+    if (!checkpointId)
+      throw new InvalidInputError([
+        { field: 'checkpoint_id', message: 'names the checkpoint of the writes' },
+      ]);
+    // As they are now: the graph goes on with the same objects, and gives ids to messages that have none.
+    const drafts = writes.map(([channel, value]): PendingWrite => [channel, this.#short(value)]);
+    const dump = (values: PendingWrite[]): ReturnType<PostgresSaver['_dumpWrites']> =>
+      this._dumpWrites(key, namespaceOf(config), checkpointId, taskId, values);
+    const [short, whole] = await Promise.all([dump(drafts), dump(writes)]);
+    await database.unitOfWork(async () => {
+      const kept = await sessions.keep(this.#tenant, threadId as string);
+      const known =
+        leases.current(this.#tenant, threadId as string)?.sessionId ?? this.#lineage.sessionOf(checkpointId);
+      if (known !== undefined && known !== kept) throw new SessionConflictError(CLEARED);
+      const sessionId = kept ?? (await sessions.beginAndKeep(this.#tenant, threadId as string));
+      const isOwn = drafts.every(([, value]) => !isForeign(value, sessionId));
+      const rows = isOwn ? short : whole;
+      const isSpecial = writes.every(([channel]) => channel in WRITES_IDX_MAP);
+      await database.query(isSpecial ? sql.REPLACE_WRITES : sql.KEEP_WRITES, [
+        key,
+        namespaceOf(config),
+        checkpointId,
+        taskId,
+        rows.map((row) => row[4]),
+        rows.map((row) => row[5]),
+        rows.map((row) => row[6]),
+        rows.map((row) => Buffer.from(row[7])),
+      ]);
+      // Its checkpoint may have been refused while this was under way, and has then deleted what it saw.
+      if (this.#lineage.isRefused(checkpointId)) throw new SessionConflictError(CLEARED);
+    });
   }
 
   /** Ends the session, as `SessionStore.clearSession` does; no error when there is none. */
@@ -128,62 +207,372 @@ export class TenantCheckpointer extends PostgresSaver {
    * @returns whether there was one
    */
   async clear(threadId: string): Promise<boolean> {
+    const { database, sessions, leases, audit } = this.#parts;
     const key = this.#key(threadId);
-    return this.#database.unitOfWork(async () => {
-      const wasThere = await this.#log.delete(this.#tenants.require(), threadId);
+    return database.unitOfWork(async () => {
+      const wasThere = await sessions.end(this.#tenant, threadId);
       await super.deleteThread(key);
       if (wasThere)
-        await this.#audit.record({ action: 'session.clear', objectType: 'session', objectId: threadId });
+        await audit.record({ action: 'session.clear', objectType: 'session', objectId: threadId });
+      const lease = leases.current(this.#tenant, threadId);
+      if (lease) await leases.resume(this.#tenant, threadId, lease);
       return wasThere;
     });
   }
 
+  /** What is in the column is JSON of PostgreSQL's; it goes through no serializer twice. */
+  protected override async _dumpMetadata(metadata: CheckpointMetadata): Promise<unknown> {
+    const [, data] = await this.#values.dumpsTyped(conceal(metadata));
+    const plain: unknown = JSON.parse(new TextDecoder().decode(data));
+    requireStorable(plain, 'metadata');
+    return plain;
+  }
+
+  protected override async _loadMetadata(metadata: Record<string, unknown>): Promise<unknown> {
+    return reveal(await this.#values.loadsTyped('json', JSON.stringify(metadata)));
+  }
+
+  async #put(write: CheckpointWrite): Promise<RunnableConfig> {
+    const key = this.#key(threadIdOf(write.config));
+    // A run that writes at its end alone sends its last two checkpoints at once, and a checkpoint of a delta
+    // channel is made of what was written for the one before.
+    const before = this.#underWay.of(checkpointIdOf(write.config));
+    const put = Promise.all([this.#prepare(key, write), before]).then(([prepared]) =>
+      this.#write(key, write, prepared),
+    );
+    return this.#underWay.track(write.checkpoint.id, put);
+  }
+
+  async #write(key: string, write: CheckpointWrite, prepared: PreparedCheckpoint): Promise<RunnableConfig> {
+    const { config, checkpoint } = write;
+    const { database, sessions } = this.#parts;
+    const threadId = threadIdOf(config);
+    try {
+      await database.unitOfWork(async () => {
+        const session = await sessions.hold(this.#tenant, threadId as string);
+        const references = isRoot(config)
+          ? await this.#keepRoot(session, write, prepared.drafts)
+          : await this.#keepNested(session, write, prepared.drafts);
+        await this.#save(key, prepared, references);
+        database.afterCommit(() => {
+          this.#lineage.belongs(checkpoint.id, session.sessionId);
+        });
+      });
+      return at(config, checkpoint.id);
+    } catch (error) {
+      if (error instanceof SessionConflictError) await this.#dropWrites(key, config, checkpoint.id);
+      throw error;
+    }
+  }
+
+  /** Serialises a checkpoint as it is now, before any connection is taken: the graph goes on meanwhile. */
+  async #prepare(key: string, write: CheckpointWrite): Promise<PreparedCheckpoint> {
+    const { config, checkpoint, newVersions } = write;
+    const drafts = new Map<string, ChannelDraft>();
+    if (isRoot(config) && isDelta(write)) drafts.set(MESSAGES, { messages: [], shape: 'delta' });
+    for (const channel of Object.keys(newVersions)) {
+      const value = checkpoint.channel_values[channel];
+      const isSnapshot = isDeltaSnapshot(value);
+      const messages: unknown = isSnapshot ? value.value : value;
+      if (!isConversation(messages)) continue;
+      if (messages.length === 0 && !(isRoot(config) && channel === MESSAGES)) continue;
+      const shape = isSnapshot ? 'snapshot' : 'list';
+      drafts.set(channel, { messages: this.#parts.log.draft(messages), shape });
+    }
+    const otherVersions = Object.fromEntries(
+      Object.entries(newVersions).filter(([channel]) => !drafts.has(channel)),
+    );
+    const [blobs, metadata] = await Promise.all([
+      this._dumpBlobs(key, namespaceOf(config), checkpoint.channel_values, otherVersions),
+      this._dumpMetadata(write.metadata),
+    ]);
+    return { write, drafts, blobs, metadata, checkpoint: this._dumpCheckpoint(checkpoint) };
+  }
+
+  /** Makes the conversation of a checkpoint that of the thread. Answers what the checkpoint keeps instead. */
+  async #keepRoot(held: HeldSession, write: CheckpointWrite, drafts: ChannelDrafts): Promise<References> {
+    const { sessions, log, audit } = this.#parts;
+    const { checkpoint } = write;
+    const { session, goesOn } = await this.#position(held, write);
+    const draft = drafts.get(MESSAGES);
+    const conversation =
+      draft?.shape === 'delta' ? await this.#delta(session, write, goesOn) : draft?.messages;
+    let runs: readonly Run[] | undefined;
+    if (conversation) runs = await log.recordConversation(session, conversation);
+    else if (!goesOn) runs = await this.#conversationBefore(session, write);
+    if (!goesOn && !write.isFork && rowsMissing(session.liveRuns, runs ?? []).length > 0)
+      throw new SessionConflictError(OVERTAKEN);
+    if (!runs || JSON.stringify(runs) === JSON.stringify(session.liveRuns))
+      await sessions.saveHead(session, checkpoint.id);
+    else {
+      if (!conversation) await log.showOnly(session, runs);
+      const messageCount = await sessions.saveConversation(session, checkpoint.id, runs);
+      const details = { version: session.version + 1, messageCount };
+      const entry = { action: 'session.write', objectType: 'session', objectId: session.threadId } as const;
+      await audit.record({ ...entry, details });
+    }
+    const references = await this.#referAside(session, write, drafts);
+    if (draft && runs) {
+      const shape = draft.shape === 'list' ? 'list' : 'snapshot';
+      references.set(MESSAGES, new MessageReference(session.sessionId, runs, shape));
+    }
+    return references;
+  }
+
   /**
-   * Writes the checkpoint of messages that were appended from outside a graph; the next run of a graph
-   * on the thread begins with them. Call it inside the unit of work that holds the session.
+   * Finds whether a write goes on from the newest checkpoint, as it must unless it means to go on from an
+   * older one. Called by hand, the saver takes writes that name no parent; these must only drop no message.
    */
-  async putAppended(session: HeldSession, rows: readonly RowKey[]): Promise<void> {
-    const config = this.#stored({ configurable: { thread_id: session.threadId, checkpoint_ns: '' } });
-    const head = await super.getTuple(config);
+  async #position(
+    session: HeldSession,
+    { config, isFork }: CheckpointWrite,
+  ): Promise<{ session: HeldSession; goesOn: boolean }> {
+    const parent = checkpointIdOf(config);
+    const isAhead = session.lastSeq > session.checkpointedSeq;
+    if (parent === (session.headId ?? undefined) && !isAhead) return { session, goesOn: true };
+    await this.#requireParent(session, config);
+    if (isFork) return { session: isAhead ? await this.#putAppended(session) : session, goesOn: false };
+    if (isAhead || isRun(config)) throw new SessionConflictError(OVERTAKEN);
+    return { session, goesOn: false };
+  }
+
+  /** @throws SessionConflictError when the checkpoint that a write goes on from is gone */
+  async #requireParent(session: HeldSession, config: RunnableConfig): Promise<void> {
+    const parent = checkpointIdOf(config);
+    if (parent === undefined || parent === session.headId) return;
+    const [found] = await this.#parts.database.query<{ exists: boolean }>(sql.CHECKPOINT_EXISTS, [
+      this.#key(session.threadId),
+      namespaceOf(config),
+      parent,
+    ]);
+    if (!found?.exists) throw new SessionConflictError(CLEARED);
+  }
+
+  /**
+   * The conversation after a step of a delta channel (`MessagesDeltaValue`), of whose checkpoints LangGraph
+   * stores what changed alone and has to read them all to know the rest. Here each refers to the whole.
+   */
+  async #delta(session: HeldSession, write: CheckpointWrite, goesOn: boolean): Promise<DraftMessage[]> {
+    const { log, database } = this.#parts;
+    const before = goesOn ? session.liveRuns : await this.#conversationBefore(session, write);
+    const rows = await database.query<{ type: string; blob: Buffer }>(sql.FIND_WRITES, [
+      this.#key(session.threadId),
+      namespaceOf(write.config),
+      checkpointIdOf(write.config) ?? '',
+      MESSAGES,
+    ]);
+    const writes = await Promise.all(
+      rows.map(async ({ type, blob }) => this.#resolved(await this.serde.loadsTyped(type, blob))),
+    );
+    const messages = await log.resolve(session.tenantId, session.sessionId, before);
+    return log.draft(conversationAfter(messages, writes));
+  }
+
+  /** The messages of the checkpoint that a write goes on from, which did not change them. */
+  async #conversationBefore(
+    session: HeldSession,
+    { config, checkpoint }: CheckpointWrite,
+  ): Promise<readonly Run[]> {
+    const version = checkpoint.channel_versions[MESSAGES];
+    if (version === undefined) return [];
+    const [blob] = await this.#parts.database.query<{ type: string; blob: Buffer | null }>(sql.FIND_BLOB, [
+      this.#key(session.threadId),
+      namespaceOf(config),
+      MESSAGES,
+      String(version),
+    ]);
+    const value: unknown = blob?.blob && (await this.serde.loadsTyped(blob.type, blob.blob));
+    return value instanceof MessageReference ? value.runs : session.liveRuns;
+  }
+
+  /** A subgraph's checkpoint: of the session in which its graph began, and nothing but that is asked. */
+  async #keepNested(
+    session: HeldSession,
+    write: CheckpointWrite,
+    drafts: ChannelDrafts,
+  ): Promise<References> {
+    const { config, metadata } = write;
+    const above = Object.values(metadata.parents).map((id) => this.#lineage.sessionOf(id));
+    if (above.some((sessionId) => sessionId !== undefined && sessionId !== session.sessionId))
+      throw new SessionConflictError(CLEARED);
+    await this.#requireParent(session, config);
+    return this.#referAside(session, write, drafts);
+  }
+
+  /** Writes the messages of all channels but the conversation's. */
+  async #referAside(
+    session: HeldSession,
+    { config }: CheckpointWrite,
+    drafts: ChannelDrafts,
+  ): Promise<References> {
+    const references: References = new Map();
+    for (const [channel, { messages, shape }] of drafts) {
+      if ((isRoot(config) && channel === MESSAGES) || shape === 'delta') continue;
+      const namespace = `${channel}@${namespaceOf(config)}`;
+      const rows = await this.#parts.log.recordAside(session, namespace, messages);
+      references.set(channel, MessageReference.of(session.sessionId, rows, shape));
+    }
+    return references;
+  }
+
+  async #save(key: string, prepared: PreparedCheckpoint, references: References): Promise<void> {
+    const { database } = this.#parts;
+    const { write, blobs, checkpoint, metadata } = prepared;
+    const { config, newVersions } = write;
+    const namespace = namespaceOf(config);
+    const versions = Object.fromEntries(
+      Object.entries(newVersions).filter(([channel]) => references.has(channel)),
+    );
+    const all = [
+      ...blobs,
+      ...(await this._dumpBlobs(key, namespace, Object.fromEntries(references), versions)),
+    ];
+    await Promise.all([
+      all.length > 0 &&
+        database.query(sql.INSERT_BLOBS, [
+          key,
+          namespace,
+          all.map((blob) => blob[2]),
+          all.map((blob) => blob[3]),
+          all.map((blob) => blob[4]),
+          all.map((blob) => (blob[5] ? Buffer.from(blob[5]) : null)),
+        ]),
+      database.query(sql.SAVE_CHECKPOINT, [
+        key,
+        namespace,
+        write.checkpoint.id,
+        checkpointIdOf(config) ?? null,
+        checkpoint,
+        metadata,
+      ]),
+    ]);
+  }
+
+  /** Writes the checkpoint of what was appended from outside a graph; the next run begins with it. */
+  async #checkpointAppended(threadId: string): Promise<{ sessionId: string; headId: string | null }> {
+    const { database, sessions } = this.#parts;
+    return database.unitOfWork(async () => {
+      // Whoever has the thread for himself finds the messages either way.
+      const session = await sessions.hold(this.#tenant, threadId, { evenIfTaken: true });
+      return session.lastSeq > session.checkpointedSeq ? this.#putAppended(session) : session;
+    });
+  }
+
+  async #putAppended(session: HeldSession): Promise<HeldSession> {
+    const stored = this.#stored({ configurable: { thread_id: session.threadId, checkpoint_ns: '' } });
+    const head = session.headId ? await super.getTuple(at(stored, session.headId)) : undefined;
     const base = head ? copyCheckpoint(head.checkpoint) : emptyCheckpoint();
     const step = (head?.metadata?.step ?? -2) + 1;
     const version = this.getNextVersion(newest(base.channel_versions));
-    const before = await this.#reference(session, base.channel_values[MESSAGES]);
-    const checkpoint = withMessages(
-      { ...base, id: uuid6(step), ts: new Date().toISOString() },
-      before.extend(rows),
-    );
-    checkpoint.channel_versions = { ...base.channel_versions, [MESSAGES]: version };
-    await super.put(
-      head?.config ?? config,
-      checkpoint,
-      { source: 'update', step, parents: {} },
-      {
-        [MESSAGES]: version,
-      },
-    );
+    const checkpoint: Checkpoint = {
+      ...base,
+      id: uuid6(step),
+      ts: new Date().toISOString(),
+      channel_versions: { ...base.channel_versions, [MESSAGES]: version },
+    };
+    const newVersions = { [MESSAGES]: version };
+    const metadata: CheckpointMetadata = { source: 'update', step, parents: {} };
+    const write = { config: head?.config ?? stored, checkpoint, metadata, newVersions, isFork: false };
+    const prepared = {
+      write,
+      drafts: new Map(),
+      blobs: [],
+      checkpoint: this._dumpCheckpoint(checkpoint),
+      metadata: await this._dumpMetadata(metadata),
+    };
+    const value = head?.checkpoint.channel_values[MESSAGES];
+    const shape = value instanceof MessageReference ? value.shape : 'list';
+    const reference = new MessageReference(session.sessionId, session.liveRuns, shape);
+    await Promise.all([
+      this.#save(this.#key(session.threadId), prepared, new Map([[MESSAGES, reference]])),
+      this.#parts.sessions.saveCheckpointed(session, checkpoint.id),
+    ]);
+    return {
+      ...session,
+      headId: checkpoint.id,
+      runs: session.liveRuns,
+      checkpointedSeq: session.lastSeq,
+    };
   }
 
-  /** A thread that LangGraph's own saver wrote holds its messages themselves; they go to the log first. */
-  async #reference(session: HeldSession, value: unknown): Promise<MessageReference> {
-    if (value instanceof MessageReference) return value;
-    if (isConversation(value)) return this.#log.record(session, value);
-    return new MessageReference(session.sessionId, []);
+  /** What a task wrote, with references in the place of the messages that a log holds already. */
+  #short(value: unknown): unknown {
+    if (!isConversation(value)) return value;
+    const places = value.map((message) => this.#parts.log.find(message));
+    const sessionId = places.find((place) => place)?.sessionId;
+    if (sessionId === undefined) return value;
+    const rows = value.map((message, index) => {
+      const place = places[index];
+      return place?.sessionId === sessionId ? place.row : message;
+    });
+    return MessageReference.of(sessionId, rows);
+  }
+
+  /** What tasks wrote for a checkpoint that was refused. */
+  async #dropWrites(key: string, config: RunnableConfig, checkpointId: string): Promise<void> {
+    this.#lineage.refuse(checkpointId);
+    await this.#parts.database.query(sql.DELETE_WRITES, [key, namespaceOf(config), checkpointId]);
+  }
+
+  /** Reads again when the thread was cleared between a checkpoint and its messages. */
+  async #whole<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof SessionConflictError)) throw error;
+      return read();
+    }
   }
 
   /** A stored tuple as the tenant sees it: its own thread id, its messages themselves. */
-  async #seen(tuple: CheckpointTuple): Promise<CheckpointTuple> {
-    const value = tuple.checkpoint.channel_values[MESSAGES];
-    const checkpoint =
-      value instanceof MessageReference
-        ? withMessages(tuple.checkpoint, await this.#log.resolve(this.#tenants.require(), value))
-        : tuple.checkpoint;
+  async #seen(tuple: CheckpointTuple, sessionId?: string): Promise<CheckpointTuple> {
+    if (sessionId !== undefined) this.#lineage.belongs(tuple.checkpoint.id, sessionId);
+    const channels = Object.entries(tuple.checkpoint.channel_values);
+    const [values, pendingWrites] = await Promise.all([
+      Promise.all(channels.map(async ([channel, value]) => [channel, await this.#resolved(value)] as const)),
+      tuple.pendingWrites &&
+        Promise.all(
+          tuple.pendingWrites.map(async ([task, channel, value]): Promise<CheckpointPendingWrite> => [
+            task,
+            channel,
+            await this.#resolved(value),
+          ]),
+        ),
+    ]);
     return {
       ...tuple,
-      checkpoint,
+      checkpoint: { ...tuple.checkpoint, channel_values: Object.fromEntries(values) },
       config: this.#named(tuple.config),
       ...(tuple.parentConfig && { parentConfig: this.#named(tuple.parentConfig) }),
+      ...(pendingWrites && { pendingWrites }),
     };
+  }
+
+  /** Messages in the place of a reference to them; any other value as it is. */
+  async #resolved(value: unknown): Promise<unknown> {
+    if (!(value instanceof MessageReference)) return value;
+    const rows = await this.#parts.log.resolve(this.#tenant, value.sessionId, value.runs);
+    let next = 0;
+    const messages = value.parts.flatMap((part): readonly BaseMessage[] => {
+      if (!isRunOfRows(part)) return part.inline;
+      const [first, last] = part;
+      return rows.slice(next, (next += last - first + 1));
+    });
+    return value.shape === 'snapshot' ? new DeltaSnapshot(messages) : messages;
+  }
+
+  #peek(threadId: string): ReturnType<SessionRows['peek']> {
+    requireThreadId(threadId, 'thread_id');
+    return this.#parts.sessions.peek(this.#tenant, threadId);
+  }
+
+  async #threadsAhead(): Promise<string[]> {
+    const rows = await this.#parts.database.query<{ threadId: string }>(sql.THREADS_AHEAD, [this.#tenant]);
+    return rows.map(({ threadId }) => threadId);
+  }
+
+  get #tenant(): string {
+    return this.#parts.tenants.require();
   }
 
   #stored(config: RunnableConfig): RunnableConfig {
@@ -192,45 +581,87 @@ export class TenantCheckpointer extends PostgresSaver {
 
   #named(config: RunnableConfig): RunnableConfig {
     const key = config.configurable?.['thread_id'] as string;
-    const thread_id = threadOf(this.#tenants.require(), key);
+    const thread_id = threadOf(this.#tenant, key);
     if (thread_id === undefined) throw new Error('A checkpoint of another tenant was read.');
     return { ...config, configurable: { ...config.configurable, thread_id } };
   }
 
   #key(threadId: string | undefined): string {
-    const tenantId = this.#tenants.require();
+    const tenantId = this.#tenant;
     requireThreadId(threadId, 'thread_id');
     return threadKey(tenantId, threadId);
   }
 }
 
+interface CheckpointWrite {
+  readonly config: RunnableConfig;
+  readonly checkpoint: Checkpoint;
+  readonly metadata: CheckpointMetadata;
+  readonly newVersions: ChannelVersions;
+  /** It means to go on from another checkpoint than the newest. */
+  readonly isFork: boolean;
+}
+
+/** The messages of a channel. */
+interface ChannelDraft {
+  readonly messages: readonly DraftMessage[];
+  /** 'delta': of a delta channel, whose checkpoints do not hold its value. */
+  readonly shape: 'list' | 'snapshot' | 'delta';
+}
+type ChannelDrafts = ReadonlyMap<string, ChannelDraft>;
+
+/** What a checkpoint keeps of each channel of messages. */
+type References = Map<string, MessageReference>;
+
+/** A checkpoint, serialised but for its messages. */
+interface PreparedCheckpoint {
+  readonly write: CheckpointWrite;
+  readonly drafts: ChannelDrafts;
+  readonly blobs: Awaited<ReturnType<PostgresSaver['_dumpBlobs']>>;
+  readonly checkpoint: unknown;
+  readonly metadata: unknown;
+}
+
+const OVERTAKEN = 'Somebody else wrote to the thread meanwhile.';
+
 function threadIdOf({ configurable }: RunnableConfig): string | undefined {
   return configurable?.['thread_id'] as string | undefined;
 }
 
+function namespaceOf({ configurable }: RunnableConfig): string {
+  return (configurable?.['checkpoint_ns'] as string | undefined) ?? '';
+}
+
 /** A subgraph's checkpoints carry a namespace; the conversation of the thread is the root's. */
-function isRoot({ configurable }: RunnableConfig): boolean {
-  return ((configurable?.['checkpoint_ns'] as string | undefined) ?? '') === '';
+function isRoot(config: RunnableConfig): boolean {
+  return namespaceOf(config) === '';
 }
 
-function conversationOf(
-  config: RunnableConfig,
-  { channel_values }: Checkpoint,
-  newVersions: ChannelVersions,
-): BaseMessage[] | undefined {
-  const value = channel_values[MESSAGES];
-  return isRoot(config) && MESSAGES in newVersions && isConversation(value) ? value : undefined;
-}
-
-function isConversation(value: unknown): value is BaseMessage[] {
-  return Array.isArray(value) && value.every((item) => BaseMessage.isInstance(item));
-}
-
-function withMessages(checkpoint: Checkpoint, messages: unknown): Checkpoint {
-  return { ...checkpoint, channel_values: { ...checkpoint.channel_values, [MESSAGES]: messages } };
+/** The same configuration, naming a checkpoint. */
+function at({ configurable }: RunnableConfig, checkpointId: string): RunnableConfig {
+  const { thread_id, checkpoint_ns = '' } = configurable as Record<string, string>;
+  return {
+    configurable: { thread_id, checkpoint_ns, checkpoint_id: checkpointId },
+  };
 }
 
 function newest(versions: ChannelVersions): number | undefined {
   const all = Object.values(versions);
   return all.length > 0 ? (maxChannelVersion(...all) as number) : undefined;
+}
+
+/** Whether a write changes the conversation and leaves out what it is now, as a delta channel does. */
+function isDelta({ checkpoint, metadata, newVersions }: CheckpointWrite): boolean {
+  const counters = (metadata as { counters_since_delta_snapshot?: object }).counters_since_delta_snapshot;
+  return (
+    MESSAGES in newVersions &&
+    !(MESSAGES in checkpoint.channel_values) &&
+    counters !== undefined &&
+    MESSAGES in counters
+  );
+}
+
+/** Whether a value refers to messages of another session. */
+function isForeign(value: unknown, sessionId: string): boolean {
+  return value instanceof MessageReference && value.sessionId !== sessionId;
 }

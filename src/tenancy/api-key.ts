@@ -16,6 +16,12 @@ const KEY = new RegExp(
   `^(triptych_(${KEY_ID})_([0-9A-Za-z]{${SECRET_LENGTH}}))([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
 );
 
+/**
+ * What holds of a row of `shared.api_keys` that lets somebody in, by the database's clock, which all
+ * processes share. A rotated key is revoked as of a moment to come.
+ */
+export const IN_FORCE = `(revoked_at IS NULL OR revoked_at > now()) AND (expires_at IS NULL OR expires_at > now())`;
+
 /** An API key in its parts. */
 export interface ApiKey {
   readonly tenantId: string;

@@ -38,7 +38,7 @@ const logger = new Logger('Audit');
 @Injectable()
 export class AuditLog {
   constructor(
-    @Inject(Database) private readonly database: Pick<Database, 'query' | 'afterCommit'>,
+    @Inject(Database) private readonly database: Pick<Database, 'query' | 'afterCommit' | 'isInUnitOfWork'>,
     private readonly tenants: TenantContext,
   ) {}
 
@@ -48,11 +48,30 @@ export class AuditLog {
    * @throws TenantRequiredError; Error outside a unit of work
    */
   async record(...entries: readonly AuditEntry[]): Promise<void> {
-    const subject = { tenantId: this.tenants.require(), actor: currentActor() };
+    const subject = this.#subject();
     this.database.afterCommit(() => {
       logAudit(subject, entries);
     });
     await insertAudit((sql, parameters) => this.database.query(sql, parameters), subject, entries);
+  }
+
+  /** Parameters of an entry's row, for a statement that writes it together with what it does. */
+  row(): { readonly auditId: string; readonly actor: string; readonly outcome: string } {
+    return { auditId: uuidv7(), actor: currentActor(), outcome: OUTCOME };
+  }
+
+  /** The line in the log of an entry whose row such a statement has written. */
+  announce(entry: AuditEntry): void {
+    const subject = this.#subject();
+    const announce = (): void => {
+      logAudit(subject, [entry]);
+    };
+    if (this.database.isInUnitOfWork) this.database.afterCommit(announce);
+    else announce();
+  }
+
+  #subject(): AuditSubject {
+    return { tenantId: this.tenants.require(), actor: currentActor() };
   }
 }
 

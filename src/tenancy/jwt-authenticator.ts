@@ -1,16 +1,13 @@
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { TriptychOptions } from '../config/options.js';
 import { IdentityProviderUnavailableError, StartupError, UnauthenticatedError } from '../errors.js';
 import { Authenticator, SCOPES, type CredentialCarrier, type Identity, type Scope } from './authenticator.js';
 import { bearerToken } from './bearer-token.js';
+import { keysAt } from './remote-key-set.js';
 import { isTenantId } from './tenant-context.js';
 
 const CLOCK_TOLERANCE_S = 5;
 const LONGEST_ACTOR = 256;
-/** An unknown key id makes the set be fetched again, but not more often than this. */
-const COOLDOWN_MS = 30_000;
-const KEYS_KEPT_FOR_MS = 600_000;
-const FETCH_TIMEOUT_MS = 5_000;
 
 /**
  * `AUTH_MODE=jwt`: a signed token of the issuer (RFC 7519), checked with the issuer's published keys. When
@@ -55,26 +52,6 @@ export class JwtAuthenticator extends Authenticator {
       throw new UnauthenticatedError();
     }
   }
-}
-
-/** What goes wrong while fetching is told apart from what is wrong with a token. */
-function keysAt(url: URL): JWTVerifyGetKey {
-  const keys = createRemoteJWKSet(url, {
-    cooldownDuration: COOLDOWN_MS,
-    cacheMaxAge: KEYS_KEPT_FOR_MS,
-    timeoutDuration: FETCH_TIMEOUT_MS,
-  });
-  return async (header, token) => {
-    try {
-      return await keys(header, token);
-    } catch (error) {
-      const ofToken =
-        error instanceof errors.JWKSNoMatchingKey ||
-        error instanceof errors.JWKSMultipleMatchingKeys ||
-        error instanceof errors.JOSENotSupported;
-      throw ofToken ? error : new IdentityProviderUnavailableError({ cause: error });
-    }
-  };
 }
 
 /** Bounded and printable: an actor ends up in logs. */

@@ -5,6 +5,7 @@ import { AuditLog } from './audit-log.js';
 import { AuthenticationGuard } from './authentication.guard.js';
 import { Authenticator } from './authenticator.js';
 import { createAuthenticator } from './create-authenticator.js';
+import { Idempotency } from './idempotency.js';
 import { TenantContext } from './tenant-context.js';
 import { TenantInterceptor } from './tenant.interceptor.js';
 import { TenantLimits } from './tenant-limits.js';
@@ -15,6 +16,7 @@ import { TenantLimits } from './tenant-limits.js';
   providers: [
     TenantContext,
     AuditLog,
+    Idempotency,
     TenantInterceptor,
     AuthenticationGuard,
     TenantLimits,
@@ -24,6 +26,14 @@ import { TenantLimits } from './tenant-limits.js';
       useFactory: createAuthenticator,
     },
   ],
-  exports: [TenantContext, AuditLog, TenantInterceptor, AuthenticationGuard, Authenticator, TenantLimits],
+  exports: [
+    TenantContext,
+    AuditLog,
+    Idempotency,
+    TenantInterceptor,
+    AuthenticationGuard,
+    Authenticator,
+    TenantLimits,
+  ],
 })
 export class TenancyModule {}

@@ -2,7 +2,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { InvalidInputError, InvalidTenantError, NotFoundError } from '../errors.js';
 import { insertAudit, logAudit, type AuditEntry } from './audit-log.js';
-import { createApiKey, hashSecret, tenantOfKeyId } from './api-key.js';
+import { createApiKey, hashSecret, IN_FORCE, tenantOfKeyId } from './api-key.js';
 import type { Scope } from './authenticator.js';
 import { eraseTenant, holdingsOf, type TableHoldings } from './erase-tenant.js';
 import { isTenantId } from './tenant-context.js';
@@ -25,6 +25,7 @@ export interface ApiKeyRecord {
   label: string | null;
   createdAt: Date;
   expiresAt: Date | null;
+  /** From when on it is refused: in the future while its successor and it overlap. */
   revokedAt: Date | null;
 }
 
@@ -101,8 +102,9 @@ export class TenantRegistry {
   }
 
   /**
-   * Issues a successor with the same scopes and label; the old key expires after the overlap, unless it
-   * does so earlier. The successor lives as long as its predecessor was given, counted from now.
+   * Issues a successor with the same scopes and label; the old key is revoked as of the end of the overlap,
+   * unless that was so, or it expires, earlier. Its expiry stays as it was issued, so that the successor
+   * lives as long as its predecessor was given, counted from now, however often that was rotated.
    * @param overlap seconds during which both keys work
    * @throws NotFoundError when there is no such key, or it no longer works
    */
@@ -115,13 +117,12 @@ export class TenantRegistry {
       const [old] = await manager.query<{ scopes: Scope[]; label: string | null; lifetime: number | null }[]>(
         `SELECT scopes, label, ceil(extract(epoch FROM expires_at - created_at))::float8 AS lifetime
            FROM shared.api_keys
-          WHERE tenant_id = $1 AND key_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-            FOR UPDATE`,
+          WHERE tenant_id = $1 AND key_id = $2 AND ${IN_FORCE} FOR UPDATE`,
         [tenantId, keyId],
       );
       if (!old) throw new NotFoundError('key that still works');
       await manager.query(
-        `UPDATE shared.api_keys SET expires_at = least(expires_at, now() + make_interval(secs => $3))
+        `UPDATE shared.api_keys SET revoked_at = least(revoked_at, now() + make_interval(secs => $3))
           WHERE tenant_id = $1 AND key_id = $2`,
         [tenantId, keyId, overlap],
       );
@@ -147,7 +148,7 @@ export class TenantRegistry {
     return this.#of(tenantId, async (manager, record) => {
       const [works] = await manager.query<{ keyId: string }[]>(
         `SELECT key_id AS "keyId" FROM shared.api_keys
-          WHERE tenant_id = $1 AND key_id = $2 AND revoked_at IS NULL FOR UPDATE`,
+          WHERE tenant_id = $1 AND key_id = $2 AND (revoked_at IS NULL OR revoked_at > now()) FOR UPDATE`,
         [tenantId, keyId],
       );
       if (works) {

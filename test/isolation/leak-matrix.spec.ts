@@ -60,6 +60,7 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
   let service: TestService;
   let operations: Operation[];
   let objects: number;
+  let keys = 0;
   const markers = new Map<string, string>();
   const memories = new Map<string, string[]>();
   const cursors = new Map<string, string[]>();
@@ -110,10 +111,16 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
     const url = path.replace(/\{\w+\}/, encodeURIComponent(value)) + (query ? `?${query}` : '');
     const body = BODIES[`${method} ${path}`];
     const payload = body && { ...body, ...(inBody && id && { [id]: value }) };
+    // Of each request its own: what an attacker's key was used for before is told to the attacker.
+    const { 'idempotency-key': key, ...others } = headers;
     const answer = await service.app.inject({
       method,
       url,
-      headers: { 'x-tenant-id': tenant, ...headers },
+      headers: {
+        'x-tenant-id': tenant,
+        ...others,
+        ...(key !== undefined && { 'idempotency-key': `${key}-${(keys += 1)}` }),
+      },
       ...(payload && { payload }),
     });
     const { 'x-request-id': _, date: __, ...rest } = answer.headers;

@@ -10,6 +10,7 @@ import { MemoryEntry } from '../../src/memory/memory-entry.entity.js';
 import { Session } from '../../src/session/session.entity.js';
 import { SessionStore } from '../../src/session/session-store.js';
 import { AuditLog } from '../../src/tenancy/audit-log.js';
+import { Idempotency } from '../../src/tenancy/idempotency.js';
 import { currentTenant, TenantContext } from '../../src/tenancy/tenant-context.js';
 import { TiktokenCounter } from '../../src/tokens/tiktoken-counter.js';
 import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';
@@ -75,7 +76,13 @@ describeOnEachEngine('plans of the hot reads', (createDatabase) => {
     database = await Database.open({ options, entities, tenantOfCaller: currentTenant, seed: home.seed });
     const audit = new AuditLog(database, tenants);
     memory = new LongTermMemory(database, new FixedEmbedder(), tenants, audit);
-    sessions = new SessionStore(database, tenants, new TiktokenCounter(), audit);
+    sessions = new SessionStore(
+      database,
+      tenants,
+      new TiktokenCounter(),
+      audit,
+      new Idempotency(database, tenants),
+    );
     for (const sql of DATA.split(';')) await asSuperuser({ sql, parameters: [] });
     await tenants.run(TENANT, () => sessions.appendMessages('live', [{ role: 'user', content: 'Hello.' }]));
   });

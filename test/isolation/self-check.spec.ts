@@ -22,6 +22,9 @@ const TENANT = `tenant_id = nullif(current_setting('app.tenant_id', true), '')`;
 const BINDS = /no policy that binds the runtime role to the tenant/;
 const WIDER = /policy \w+ shows more than the rows of the tenant/;
 const KEY = /does not begin with tenant_id/;
+const OWNERS_VIEW = /view reads with the rights of its owner/;
+const DEFINER = /SECURITY DEFINER/;
+const INVOKERS_VIEW = 'CREATE VIEW public.own WITH (security_invoker) AS SELECT * FROM shared.agent_memories';
 const EMPTY_TABLE = (columns: string): string => `CREATE TABLE shared.more (${columns})`;
 const PROTECTED = `ALTER TABLE shared.more ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
   CREATE POLICY tenant ON shared.more USING (${TENANT}) WITH CHECK (${TENANT})`;
@@ -48,6 +51,25 @@ const object = (name: string, done: string, undone: string, names: string, rule:
   names,
   rule,
 });
+
+/** A function outside our schemas that runs with the rights of who made it, a superuser. */
+const definer = (name: string, rest: string, returns = 'bigint'): Break =>
+  object(
+    `a function elsewhere, with its owner’s rights, ${name}`,
+    `CREATE FUNCTION public.everything() RETURNS ${returns} SECURITY DEFINER ${rest}`,
+    'DROP FUNCTION public.everything',
+    'everything()',
+    DEFINER,
+  );
+/** A right to one column of a table, or to delete from it. */
+const right = (privilege: string, table: string, rule: RegExp): Break =>
+  object(
+    `the runtime role has ${privilege} on ${table}`,
+    `GRANT ${privilege} ON ${table} TO triptych_app`,
+    `REVOKE ${privilege} ON ${table} FROM triptych_app`,
+    table,
+    rule,
+  );
 
 const BREAKS: Break[] = [
   object(
@@ -161,28 +183,28 @@ const BREAKS: Break[] = [
     'CREATE VIEW shared.everything AS SELECT * FROM shared.agent_memories',
     'DROP VIEW shared.everything',
     'shared.everything',
-    /view reads with the rights of its owner/,
+    OWNERS_VIEW,
   ),
   object(
     'a view says so',
     'CREATE VIEW shared.everything WITH (security_invoker = false) AS SELECT * FROM shared.agent_memories',
     'DROP VIEW shared.everything',
     'shared.everything',
-    /view reads with the rights of its owner/,
+    OWNERS_VIEW,
   ),
   object(
     'a view of another schema',
     'CREATE VIEW public.everything AS SELECT * FROM shared.agent_memories',
     'DROP VIEW public.everything',
     'everything',
-    /view reads with the rights of its owner/,
+    OWNERS_VIEW,
   ),
   object(
     'a materialised view',
     'CREATE MATERIALIZED VIEW shared.everything AS SELECT * FROM shared.agent_memories',
     'DROP MATERIALIZED VIEW shared.everything',
     'shared.everything',
-    /view reads with the rights of its owner/,
+    OWNERS_VIEW,
   ),
   object(
     'a function runs with its owner’s rights',
@@ -190,7 +212,7 @@ const BREAKS: Break[] = [
        AS 'SELECT * FROM shared.agent_memories'`,
     'DROP FUNCTION shared.everything',
     'shared.everything()',
-    /SECURITY DEFINER/,
+    DEFINER,
   ),
   object(
     'the runtime role may TRUNCATE',
@@ -221,6 +243,99 @@ const BREAKS: Break[] = [
       'shared.migrations',
       /no column tenant_id, and the runtime role may write to it/,
     ),
+  ),
+  right('UPDATE (details)', 'shared.audit_log', /may change or delete what was recorded/),
+  right('UPDATE', 'shared.audit_log', /may change or delete what was recorded/),
+  right('DELETE', 'shared.audit_log', /may change or delete what was recorded/),
+  right('INSERT (name)', 'shared.migrations', /no column tenant_id, and the runtime role may write to it/),
+  right('UPDATE (name)', 'shared.migrations', /no column tenant_id, and the runtime role may write to it/),
+  right('UPDATE (daily_quota)', 'shared.tenants', /may write to it/),
+  right('INSERT (tenant_id)', 'shared.tenants', /may write to it/),
+  right('DELETE', 'shared.tenants', /may write to it/),
+  right('UPDATE (scopes)', 'shared.api_keys', /may write to it/),
+  right('INSERT', 'shared.api_keys', /may write to it/),
+  right('DELETE', 'shared.api_keys', /may write to it/),
+  right('DELETE', 'shared.usage', /may reset what was used of a quota/),
+  object(
+    'everybody may update a column',
+    'GRANT UPDATE (details) ON shared.audit_log TO PUBLIC',
+    'REVOKE UPDATE (details) ON shared.audit_log FROM PUBLIC',
+    'shared.audit_log',
+    /may change or delete what was recorded/,
+  ),
+  definer('that names a table', `LANGUAGE sql AS 'SELECT count(*) FROM shared.agent_memories'`),
+  definer(
+    'that quotes a name',
+    `LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM "checkpoints" . "checkpoints"); END'`,
+  ),
+  definer(
+    'that puts a name together',
+    `LANGUAGE plpgsql AS $$DECLARE n bigint;
+       BEGIN EXECUTE format('SELECT count(*) FROM SHARED.%I', 'sessions') INTO n; RETURN n; END$$`,
+  ),
+  definer(
+    'that has one of our schemas in its path',
+    `SET search_path = public, shared LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM sessions); END'`,
+  ),
+  definer('whose body was read', 'BEGIN ATOMIC SELECT count(*) FROM shared.agent_memories; END'),
+  definer('that answers our rows', `LANGUAGE plpgsql AS 'BEGIN RETURN; END'`, 'SETOF shared.agent_memories'),
+  object(
+    'a function that calls a function that reads a view',
+    `${INVOKERS_VIEW};
+     CREATE FUNCTION public.inner_one() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM public.own; END;
+     CREATE FUNCTION public.everything() RETURNS bigint SECURITY DEFINER BEGIN ATOMIC SELECT public.inner_one(); END`,
+    'DROP FUNCTION public.everything; DROP FUNCTION public.inner_one; DROP VIEW public.own',
+    'everything()',
+    DEFINER,
+  ),
+  object(
+    'a trigger of a table runs with the rights of another',
+    `CREATE FUNCTION public.everything() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END';
+     REVOKE ALL ON FUNCTION public.everything FROM PUBLIC;
+     CREATE TRIGGER one BEFORE INSERT ON shared.sessions FOR EACH ROW EXECUTE FUNCTION public.everything()`,
+    'DROP TRIGGER one ON shared.sessions; DROP FUNCTION public.everything',
+    'everything()',
+    DEFINER,
+  ),
+  object(
+    'a view on a view on a view',
+    `${INVOKERS_VIEW};
+     CREATE VIEW public.second WITH (security_invoker) AS SELECT content FROM public.own;
+     CREATE VIEW public.everything AS SELECT * FROM public.second`,
+    'DROP VIEW public.everything; DROP VIEW public.second; DROP VIEW public.own',
+    'everything',
+    OWNERS_VIEW,
+  ),
+  object(
+    'a materialised view of a view',
+    `${INVOKERS_VIEW}; CREATE MATERIALIZED VIEW public.everything AS SELECT * FROM public.own`,
+    'DROP MATERIALIZED VIEW public.everything; DROP VIEW public.own',
+    'everything',
+    OWNERS_VIEW,
+  ),
+  object(
+    'a rule writes with the rights of who owns it',
+    `CREATE TABLE public.inbox (content text);
+     CREATE RULE clear AS ON INSERT TO public.inbox DO ALSO DELETE FROM shared.agent_memories`,
+    'DROP TABLE public.inbox',
+    'inbox',
+    /the rule clear acts with the rights of its owner/,
+  ),
+  object(
+    'a rule of a view with the rights of who asks',
+    `${INVOKERS_VIEW};
+     CREATE RULE clear AS ON INSERT TO public.own DO INSTEAD DELETE FROM shared.agent_memories`,
+    'DROP VIEW public.own',
+    'own',
+    /the rule clear acts with the rights of its owner/,
+  ),
+  object(
+    'a table elsewhere inherits the rows of one of ours',
+    `CREATE TABLE public.everything (tenant_id text NOT NULL);
+     ALTER TABLE shared.sessions INHERIT public.everything`,
+    'ALTER TABLE shared.sessions NO INHERIT public.everything; DROP TABLE public.everything',
+    'shared.sessions',
+    /shown by everything, which it inherits from/,
   ),
   object(
     'a new table without any of it',
@@ -260,7 +375,62 @@ const HARMLESS: [name: string, done: string, undone: string][] = [
     EMPTY_TABLE('tenant_id text, id int, PRIMARY KEY (tenant_id, id)') + `; ${PROTECTED}`,
     'DROP TABLE shared.more',
   ],
-  ['a view of something else', 'CREATE VIEW public.other AS SELECT 1 AS one', 'DROP VIEW public.other'],
+  [
+    'a view that says so in another word',
+    'CREATE VIEW shared.own WITH (security_invoker = on) AS SELECT * FROM shared.agent_memories',
+    'DROP VIEW shared.own',
+  ],
+  [
+    'a view of such a view',
+    `${INVOKERS_VIEW}; CREATE VIEW public.second WITH (security_invoker) AS SELECT * FROM public.own`,
+    'DROP VIEW public.second; DROP VIEW public.own',
+  ],
+  [
+    'views and rules of something else',
+    `CREATE TABLE public.other (one int); CREATE VIEW public.first AS SELECT * FROM public.other;
+     CREATE VIEW public.second AS SELECT * FROM public.first;
+     CREATE RULE twice AS ON INSERT TO public.other DO ALSO DELETE FROM public.first WHERE false`,
+    'DROP TABLE public.other CASCADE',
+  ],
+  [
+    'a function with its owner’s rights that is about something else',
+    `CREATE TABLE public.shared_notes (one int);
+     CREATE FUNCTION public.other() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, my_shared
+       AS '/* This is shared. */ SELECT count(*) FROM public.shared_notes'`,
+    'DROP FUNCTION public.other; DROP TABLE public.shared_notes',
+  ],
+  [
+    'a function with the rights of who calls it',
+    `CREATE FUNCTION public.own() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM shared.agent_memories'`,
+    'DROP FUNCTION public.own',
+  ],
+  [
+    'a function that the runtime role may not call',
+    `CREATE FUNCTION public.report() RETURNS bigint LANGUAGE sql SECURITY DEFINER
+       AS 'SELECT count(*) FROM shared.agent_memories';
+     REVOKE ALL ON FUNCTION public.report FROM PUBLIC`,
+    'DROP FUNCTION public.report',
+  ],
+  [
+    'a function whose owner has no right to our schemas',
+    `CREATE FUNCTION public.other() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+       AS 'BEGIN RETURN (SELECT count(*) FROM shared.agent_memories); END';
+     ALTER FUNCTION public.other OWNER TO pg_monitor`,
+    'DROP FUNCTION public.other',
+  ],
+  [
+    'a function of the runtime role',
+    `CREATE FUNCTION public.own() RETURNS bigint LANGUAGE sql SECURITY DEFINER
+       AS 'SELECT count(*) FROM shared.agent_memories';
+     ALTER FUNCTION public.own OWNER TO triptych_app`,
+    'DROP FUNCTION public.own',
+  ],
+  [
+    'a function of an extension',
+    `CREATE FUNCTION public.other() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$SELECT 'shared.x'$$;
+     ALTER EXTENSION vector ADD FUNCTION public.other()`,
+    'ALTER EXTENSION vector DROP FUNCTION public.other(); DROP FUNCTION public.other',
+  ],
   [
     'an index that is not unique',
     'CREATE INDEX more ON shared.sessions (thread_id)',

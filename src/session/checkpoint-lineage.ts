@@ -1,0 +1,66 @@
+import type { RunnableConfig } from '@langchain/core/runnables';
+
+/** Checkpoints that are remembered of each kind; what is forgotten is looked up in the database. */
+const REMEMBERED = 10_000;
+
+/**
+ * What this process knows of checkpoints beyond what their tables say: of which session each is, which ones
+ * were refused, and which ones somebody asked for by name in order to go on from there.
+ */
+export class CheckpointLineage {
+  readonly #sessions = new Map<string, string>();
+  readonly #refused = new Map<string, true>();
+  readonly #requested = new Map<string, true>();
+
+  /** A checkpoint was read or written as one of a session. */
+  belongs(checkpointId: string, sessionId: string): void {
+    remember(this.#sessions, checkpointId, sessionId);
+  }
+
+  /** The session of a checkpoint, if this process has seen it. */
+  sessionOf(checkpointId: string): string | undefined {
+    return this.#sessions.get(checkpointId);
+  }
+
+  /** A checkpoint was refused, so nothing that belongs to it may be kept either. */
+  refuse(checkpointId: string): void {
+    remember(this.#refused, checkpointId, true);
+  }
+
+  isRefused(checkpointId: string): boolean {
+    return this.#refused.has(checkpointId);
+  }
+
+  /** Somebody reads the checkpoint that `config` names. */
+  requested(config: RunnableConfig): void {
+    const id = checkpointIdOf(config);
+    if (id !== undefined && !isRun(config)) remember(this.#requested, id, true);
+  }
+
+  /**
+   * Whether a write that goes on from another checkpoint than the newest means to: time travel, not a lost
+   * race. LangGraph notes in `metadata` what its caller put into `configurable`; `updateState` does not, but
+   * has read the checkpoint by its name just before.
+   */
+  isFork(config: RunnableConfig): boolean {
+    if (isRun(config)) return config.metadata?.['checkpoint_id'] !== undefined;
+    const id = checkpointIdOf(config);
+    return id !== undefined && this.#requested.has(id);
+  }
+}
+
+/** A configuration that comes from a run of a graph, and not from a call of the saver by hand. */
+export function isRun(config: RunnableConfig): boolean {
+  return config.metadata !== undefined;
+}
+
+export function checkpointIdOf({ configurable }: RunnableConfig): string | undefined {
+  return configurable?.['checkpoint_id'] as string | undefined;
+}
+
+/** The oldest goes when there are too many. */
+function remember<T>(known: Map<string, T>, key: string, value: T): void {
+  known.delete(key);
+  known.set(key, value);
+  if (known.size > REMEMBERED) known.delete(known.keys().next().value as string);
+}

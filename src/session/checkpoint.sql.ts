@@ -1,0 +1,55 @@
+/**
+ * LangGraph's own statements on its tables write one row at a time, each after an answer to the one before;
+ * these write all rows of a checkpoint at once, with the same effect. $1 is the stored thread id.
+ */
+
+export const CHECKPOINT_EXISTS = `
+  SELECT EXISTS (
+    SELECT FROM checkpoints.checkpoints WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3
+  ) AS "exists"`;
+
+export const FIND_BLOB = `
+  SELECT type, blob FROM checkpoints.checkpoint_blobs
+   WHERE thread_id = $1 AND checkpoint_ns = $2 AND channel = $3 AND version = $4`;
+
+/** A value stands once under its version: the one that came first stays. */
+export const INSERT_BLOBS = `
+  INSERT INTO checkpoints.checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+  SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::bytea[])
+  ON CONFLICT (thread_id, checkpoint_ns, channel, version) DO NOTHING`;
+
+export const SAVE_CHECKPOINT = `
+  INSERT INTO checkpoints.checkpoints
+    (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
+  VALUES ($1, $2, $3, $4, $5, $6)
+  ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
+  DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata`;
+
+const INSERT_WRITES = `
+  INSERT INTO checkpoints.checkpoint_writes
+    (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)
+  SELECT $1, $2, $3, $4, * FROM unnest($5::int[], $6::text[], $7::text[], $8::bytea[])
+  ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)`;
+
+/** What a task wrote stands; it runs again only when it did not come so far. */
+export const KEEP_WRITES = `${INSERT_WRITES} DO NOTHING`;
+
+/** Errors, interrupts and answers to them: the last one counts. */
+export const REPLACE_WRITES = `${INSERT_WRITES}
+  DO UPDATE SET channel = EXCLUDED.channel, type = EXCLUDED.type, blob = EXCLUDED.blob`;
+
+/** What tasks wrote to a channel for a checkpoint, in the order in which LangGraph replays it. */
+export const FIND_WRITES = `
+  SELECT type, blob FROM checkpoints.checkpoint_writes
+   WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3 AND channel = $4
+   ORDER BY task_id, idx`;
+
+export const DELETE_WRITES = `
+  DELETE FROM checkpoints.checkpoint_writes
+   WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3`;
+
+/** The tenant's threads with messages that no checkpoint holds yet; of LangGraph's tables this asks nothing. */
+export const THREADS_AHEAD = `
+  SELECT thread_id AS "threadId" FROM shared.sessions
+   WHERE tenant_id = $1 AND last_seq > checkpointed_seq
+   ORDER BY thread_id`;
