@@ -1,16 +1,24 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import {
+  exitCodeOf,
+  PROCESS,
+  readArguments,
+  type Surroundings,
+  UsageError,
+  wholeNumber,
+  writeFigures,
+} from '../eval/command-line.js';
 import packageJson from '../package.json' with { type: 'json' };
-import { StartupError } from '../src/errors.js';
 import { isolation } from './isolation.js';
+import { neighbour } from './neighbour.js';
 import { formatReport, formatSuites, type Measured } from './report.js';
-import { type Effort, type Suite, UsageError } from './suite.js';
+import { sessions } from './sessions.js';
+import type { Effort, Suite } from './suite.js';
 
 /** Every suite, in the order in which they run; a new one is added here. */
-const SUITES: readonly Suite[] = [isolation];
+const SUITES: readonly Suite[] = [isolation, sessions, neighbour];
 
-const DEFAULTS: Effort = { iterations: 1_000, tenants: 200, largest: 5_000 };
+const DEFAULTS: Effort = { iterations: 1_000, tenants: 200, largest: 5_000, longest: 5_000, seconds: 10 };
 
 const HELP = `Measures speed as ratios: the variants of an operation side by side, in one run.
 
@@ -20,6 +28,8 @@ const HELP = `Measures speed as ratios: the variants of an operation side by sid
   --iterations N    samples of each figure (default ${DEFAULTS.iterations})
   --tenants N       tenants that share the tables (default ${DEFAULTS.tenants})
   --largest N       memories of the largest tenant (default ${DEFAULTS.largest})
+  --longest N       messages of the longest thread (default ${DEFAULTS.longest})
+  --seconds N       length of each window of a load (default ${DEFAULTS.seconds})
   --json FILE       write the figures to a file too, in milliseconds
   --help            this text
 
@@ -34,33 +44,13 @@ Start a server with \`.ci/postgres start\`, which prints its URL, and run
   DATABASE_URL=<that URL> npm run bench
 `;
 
-/** Where a run finds its server and where it speaks. */
-export interface Surroundings {
-  environment: NodeJS.ProcessEnv;
-  print: (text: string) => void;
-  /** What is no result: progress, and what went wrong. */
-  tell: (text: string) => void;
-}
-
-const PROCESS: Surroundings = {
-  environment: process.env,
-  print: (text) => process.stdout.write(text),
-  tell: (text) => process.stderr.write(text),
-};
-
 /** The command, from its arguments to its exit code. */
-export async function main(args: readonly string[], surroundings: Surroundings = PROCESS): Promise<number> {
-  const { print, tell } = surroundings;
-  try {
+export function main(args: readonly string[], surroundings: Surroundings = PROCESS): Promise<number> {
+  return exitCodeOf(async () => {
     const { help, ...request } = parse(args);
-    if (help) print(HELP);
+    if (help) surroundings.print(HELP);
     else await run(request, surroundings);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof UsageError || error instanceof StartupError)) throw error;
-    tell(`${error.message.trimEnd()}\n`);
-    return 1;
-  }
+  }, surroundings);
 }
 
 interface Request {
@@ -83,12 +73,13 @@ async function run(
       tell(`${suite.name}: ${line}\n`);
     };
     const findings = await suite.run({ server, effort, tell: say });
-    measured.push({ suite: suite.name, variants: suite.variants, ...findings });
+    const { name, variants, ratioOf } = suite;
+    measured.push({ suite: name, variants, ...(ratioOf && { ratioOf }), ...findings });
   }
   const seconds = (performance.now() - began) / 1000;
   const report = { versions: versions(), startedAt, seconds, effort, suites: measured };
   print(formatReport(report));
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  writeFigures(json, report);
 }
 
 function versions(): string[] {
@@ -111,47 +102,35 @@ function currentCommit(): string | undefined {
   }
 }
 
+const OPTIONS = {
+  iterations: { type: 'string' },
+  tenants: { type: 'string' },
+  largest: { type: 'string' },
+  longest: { type: 'string' },
+  seconds: { type: 'string' },
+  json: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
 function parse(args: readonly string[]): Request & { help: boolean } {
-  const { values, positionals } = readArguments(args);
+  const { values, positionals } = readArguments(args, OPTIONS, 'bench');
   const known = new Map(SUITES.map((suite) => [suite.name, suite]));
   const unknown = positionals.find((name) => !known.has(name));
   if (unknown !== undefined)
     throw new UsageError(
       `There is no suite ${JSON.stringify(unknown)}. There are: ${[...known.keys()].join(', ')}.`,
     );
+  const effort = (option: keyof Effort): number => wholeNumber(option, values[option]) ?? DEFAULTS[option];
   return {
     suites: SUITES.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
     effort: {
-      iterations: count('iterations', values.iterations),
-      tenants: count('tenants', values.tenants),
-      largest: count('largest', values.largest),
+      iterations: effort('iterations'),
+      tenants: effort('tenants'),
+      largest: effort('largest'),
+      longest: effort('longest'),
+      seconds: effort('seconds'),
     },
     json: values.json,
     help: values.help ?? false,
   };
-}
-
-function count(option: keyof Effort, given: string | undefined): number {
-  if (given === undefined) return DEFAULTS[option];
-  if (!/^[1-9]\d{0,6}$/.test(given))
-    throw new UsageError(`--${option} must be a whole number from 1, not ${JSON.stringify(given)}.`);
-  return Number(given);
-}
-
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        iterations: { type: 'string' },
-        tenants: { type: 'string' },
-        largest: { type: 'string' },
-        json: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\nSee npm run bench -- --help.`);
-  }
 }

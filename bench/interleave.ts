@@ -4,11 +4,18 @@ import { quantile } from '../eval/metrics.js';
 export interface Timing {
   readonly p50: number;
   readonly p95: number;
+  readonly p99: number;
   readonly samples: number;
 }
 
 /** Does an operation once; equal numbers mean equal work in every variant. */
 export type Operation = (sample: number) => Promise<unknown>;
+
+/** An operation that has its turn only once in `every` turns, because it takes long. */
+export interface Rare {
+  readonly operation: Operation;
+  readonly every: number;
+}
 
 export interface Plan {
   readonly iterations: number;
@@ -27,28 +34,34 @@ const WARM_UP = 0.2;
  * times less so. With more than one caller a time includes the wait for the processor and the connection.
  */
 export async function interleave(
-  variants: Readonly<Record<string, Operation>>,
+  variants: Readonly<Record<string, Operation | Rare>>,
   { iterations, callers }: Plan,
 ): Promise<Record<string, Timing>> {
-  const ways = Object.entries(variants).map(([name, operation]) => ({
+  const ways = Object.entries(variants).map(([name, way]) => ({
     name,
-    operation,
+    ...(typeof way === 'function' ? { operation: way, every: 1 } : way),
     times: [] as number[],
   }));
   const calls = callers === 1 ? 1 : CALLS_A_TURN;
   const turns = Math.ceil(iterations / (callers * calls));
   const warmUp = Math.ceil(turns * WARM_UP);
   for (let turn = 0; turn < warmUp + turns; turn += 1)
-    for (const { operation, times } of rotated(ways, turn)) {
+    for (const { operation, every, times } of rotated(ways, turn)) {
+      // The first turn warms up, and the first after the warm-up counts, however rare the rest.
+      if (turn !== 0 && (turn - warmUp) % every !== 0) continue;
       const taken = await oneTurn(operation, turn * callers * calls, { callers, calls });
       if (turn >= warmUp) times.push(...taken);
     }
-  return Object.fromEntries(
-    ways.map(({ name, times }) => [
-      name,
-      { p50: quantile(times, 0.5), p95: quantile(times, 0.95), samples: times.length },
-    ]),
-  );
+  return Object.fromEntries(ways.map(({ name, times }) => [name, timingOf(times)]));
+}
+
+export function timingOf(times: readonly number[]): Timing {
+  return {
+    p50: quantile(times, 0.5),
+    p95: quantile(times, 0.95),
+    p99: quantile(times, 0.99),
+    samples: times.length,
+  };
 }
 
 async function oneTurn(

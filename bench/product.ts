@@ -10,6 +10,7 @@ import { MemoryEntry } from '../src/memory/memory-entry.entity.js';
 import { SessionStore } from '../src/session/session-store.js';
 import { Session } from '../src/session/session.entity.js';
 import { AuditLog } from '../src/tenancy/audit-log.js';
+import { Idempotency } from '../src/tenancy/idempotency.js';
 import { currentTenant, TenantContext } from '../src/tenancy/tenant-context.js';
 import { TiktokenCounter } from '../src/tokens/tiktoken-counter.js';
 import { DIMENSIONS, MODEL } from './isolation-data.js';
@@ -79,7 +80,13 @@ function productOf(database: Database, close: () => Promise<void>): Product {
   const audit = new AuditLog(database, tenants);
   return {
     memory: new LongTermMemory(database, new PreparedEmbedder(), tenants, audit),
-    sessions: new SessionStore(database, tenants, new TiktokenCounter(), audit),
+    sessions: new SessionStore(
+      database,
+      tenants,
+      new TiktokenCounter(),
+      audit,
+      new Idempotency(database, tenants),
+    ),
     tenants,
     close,
   };

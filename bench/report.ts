@@ -1,7 +1,8 @@
-import type { Comparison, Effort, Findings, Suite } from './suite.js';
+import type { Timing } from './interleave.js';
+import type { Comparison, Effort, Findings, SizeComparison, Suite } from './suite.js';
 
 /** What one suite measured; what `--json` writes for it. */
-export interface Measured extends Findings {
+export interface Measured extends Findings, Pick<Suite, 'ratioOf'> {
   readonly suite: string;
   readonly variants: Readonly<Record<string, string>>;
 }
@@ -18,24 +19,33 @@ export interface Report {
 }
 
 /** The subject's p50 over another variant's; NaN when one of them was not measured. */
-export function ratio({ timings }: Comparison, subject: string, other: string): number {
-  return (timings[subject]?.p50 ?? NaN) / (timings[other]?.p50 ?? NaN);
+export function ratio(
+  { timings }: Comparison,
+  subject: string,
+  other: string,
+  of: 'p50' | 'p99' = 'p50',
+): number {
+  return (timings[subject]?.[of] ?? NaN) / (timings[other]?.[of] ?? NaN);
 }
 
-/** The report for a person: of each suite a table, what it was measured on, and what it says. */
+/** The report for a person: of each suite its tables, what it was measured on, and what it says. */
 export function formatReport({ versions, seconds, effort, suites }: Report): string {
-  const blocks = suites.map(({ suite, variants, comparisons, surroundings, notes }) =>
-    [
-      ...align(table(Object.keys(variants), comparisons)),
+  const blocks = suites.map((measured) => {
+    const { suite, variants, comparisons, sizes = [], surroundings, notes } = measured;
+    const names = Object.keys(variants);
+    return [
+      ...align(timesTable(names, comparisons, measured.ratioOf)),
       '',
+      ...(sizes.length > 0 ? [...align(sizesTable(names, sizes)), ''] : []),
       [suite, ...versions, ...surroundings].join(' · '),
-      `${effort.iterations} samples a figure, in milliseconds · variants take turns · ${seconds.toFixed(0)} s`,
+      `${sampleCounts(comparisons)} samples a figure, in milliseconds · variants take turns · ${seconds.toFixed(0)} s` +
+        ` · ${effort.iterations} iterations`,
       ...Object.entries(variants).map(([name, meaning]) => `${name}: ${meaning}`),
       ...notes,
     ]
       .map((line) => `${line}\n`)
-      .join(''),
-  );
+      .join('');
+  });
   return blocks.join('\n');
 }
 
@@ -45,23 +55,41 @@ export function formatSuites(suites: readonly Suite[]): string {
   return suites.map(({ name, question }) => `  ${name.padEnd(width)}  ${question}\n`).join('');
 }
 
-function table(variants: readonly string[], comparisons: readonly Comparison[]): string[][] {
+function timesTable(
+  variants: readonly string[],
+  comparisons: readonly Comparison[],
+  ratioOf: Suite['ratioOf'],
+): string[][] {
   const [subject = '', ...others] = variants;
+  const beside: keyof Timing = ratioOf ?? 'p95';
+  const withCallers = comparisons.some(({ callers }) => callers !== undefined);
   return [
     [
       'operation',
-      'callers',
-      ...variants.flatMap((name) => [`${name} p50`, 'p95']),
+      ...(withCallers ? ['callers'] : []),
+      ...variants.flatMap((name) => [`${name} p50`, beside]),
       ...others.map((name) => `× ${name}`),
     ],
     ...comparisons.map((comparison) => [
       comparison.operation,
-      String(comparison.callers),
+      ...(withCallers ? [String(comparison.callers ?? '–')] : []),
       ...variants.flatMap((name) => {
         const timing = comparison.timings[name];
-        return [milliseconds(timing?.p50), milliseconds(timing?.p95)];
+        return [milliseconds(timing?.p50), milliseconds(timing?.[beside])];
       }),
-      ...others.map((other) => factor(ratio(comparison, subject, other))),
+      ...others.map((other) => factor(ratio(comparison, subject, other, ratioOf))),
+    ]),
+  ];
+}
+
+function sizesTable(variants: readonly string[], sizes: readonly SizeComparison[]): string[][] {
+  const [subject = '', ...others] = variants.filter((name) => sizes.some(({ bytes }) => name in bytes));
+  return [
+    ['bytes', ...[subject, ...others], ...others.map((name) => `× ${name}`)],
+    ...sizes.map(({ what, bytes }) => [
+      what,
+      ...[subject, ...others].map((name) => wholeBytes(bytes[name])),
+      ...others.map((other) => factor((bytes[subject] ?? NaN) / (bytes[other] ?? NaN))),
     ]),
   ];
 }
@@ -74,10 +102,23 @@ function align(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) => row.map(pad).join('  '));
 }
 
+/** A variant that takes long has fewer. */
+function sampleCounts(comparisons: readonly Comparison[]): string {
+  const counts = comparisons.flatMap(({ timings }) => Object.values(timings).map(({ samples }) => samples));
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return least === most ? String(most) : `${least} to ${most}`;
+}
+
 function milliseconds(value: number | undefined): string {
   return value === undefined ? '–' : value.toFixed(2);
 }
 
-function factor(value: number): string {
-  return Number.isNaN(value) ? '–' : value.toFixed(2);
+function wholeBytes(value: number | undefined): string {
+  return value === undefined ? '–' : Math.round(value).toLocaleString('en');
+}
+
+/** A ratio for a person: two digits that mean something, also far below 1. */
+export function factor(value: number): string {
+  if (Number.isNaN(value)) return '–';
+  return value < 0.1 ? value.toPrecision(2) : value.toFixed(2);
 }

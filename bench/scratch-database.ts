@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { UsageError } from './suite.js';
+import { UsageError } from '../eval/command-line.js';
 
 /**
  * Creates a database on the server, lends its URL to `work`, and drops it afterwards, well or not.
@@ -15,15 +15,21 @@ export async function withScratchDatabase<T>(server: string, work: (url: string)
         'Check the URL, that PostgreSQL is running (`.ci/postgres start`), and that its user has CREATEDB.',
     );
   }
+  const url = new URL(server);
+  url.pathname = name;
+  // Not WITH (FORCE): the server waits some seconds for connections that are closing, and cutting those off
+  // is an error in this process.
+  const drop = (): Promise<void> => onServer(server, `DROP DATABASE ${name}`);
+  let result: T;
   try {
-    const url = new URL(server);
-    url.pathname = name;
-    return await work(url.href);
-  } finally {
-    // Not WITH (FORCE): the server waits some seconds for connections that are closing, and cutting those off
-    // is an error in this process.
-    await onServer(server, `DROP DATABASE ${name}`);
+    result = await work(url.href);
+  } catch (error) {
+    // Work that failed may have left connections open; what it failed of matters more than the database.
+    await drop().catch(() => undefined);
+    throw error;
   }
+  await drop();
+  return result;
 }
 
 async function onServer(server: string, sql: string): Promise<void> {

@@ -1,8 +1,5 @@
 import type { Timing } from './interleave.js';
 
-/** Something that whoever started the run can put right; shown as its message, without a stack. */
-export class UsageError extends Error {}
-
 /** How much is loaded and how often it is measured. */
 export interface Effort {
   /** Samples of each variant of each operation, at each number of callers. */
@@ -11,6 +8,10 @@ export interface Effort {
   readonly tenants: number;
   /** Memories of the largest tenant. */
   readonly largest: number;
+  /** Messages of the longest thread. */
+  readonly longest: number;
+  /** Length of each window of a load. */
+  readonly seconds: number;
 }
 
 export interface Bench {
@@ -24,26 +25,36 @@ export interface Bench {
 /** One operation, done in each of a suite's ways. */
 export interface Comparison {
   readonly operation: string;
-  /** Callers at the same time. */
-  readonly callers: number;
+  /** Callers at the same time; absent where requests come at a fixed rate. */
+  readonly callers?: number;
   /** By variant; a variant that has no form of this operation is absent. */
   readonly timings: Readonly<Record<string, Timing>>;
+}
+
+/** What the same takes to store, in each of a suite's ways. */
+export interface SizeComparison {
+  readonly what: string;
+  /** By variant, in bytes; a variant that was not measured is absent. */
+  readonly bytes: Readonly<Record<string, number>>;
 }
 
 export interface Findings {
   /** What the suite ran on: versions, settings and sizes that its figures depend on. */
   readonly surroundings: readonly string[];
   readonly comparisons: readonly Comparison[];
+  readonly sizes?: readonly SizeComparison[];
   /** Remarks for the reader, such as a target and whether it was met. */
   readonly notes: readonly string[];
 }
 
-/** One question of speed. Its first variant is the subject; every ratio is the subject's p50 over another's. */
+/** One question of speed. Its first variant is the subject; every ratio is the subject's figure over another's. */
 export interface Suite {
   readonly name: string;
   /** One line for `--help`. */
   readonly question: string;
   /** The variants in the order of their columns, each with what it is. */
   readonly variants: Readonly<Record<string, string>>;
+  /** The figure that the ratios compare, and that stands beside the p50; absent: p50, and p95 beside it. */
+  readonly ratioOf?: 'p99';
   run(bench: Bench): Promise<Findings>;
 }

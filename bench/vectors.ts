@@ -1,3 +1,5 @@
+import { uniform } from './random.js';
+
 /** Unit vectors in random directions, the same for the same seed. */
 export function unitVectors(count: number, dimensions: number, seed: number): number[][] {
   const random = normal(seed);
@@ -12,15 +14,4 @@ export function unitVectors(count: number, dimensions: number, seed: number): nu
 function normal(seed: number): () => number {
   const random = uniform(seed);
   return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
-/** Numbers from 0 to below 1: xorshift of 32 bits (Marsaglia, Xorshift RNGs, 2003). `Math.random` takes no seed. */
-function uniform(seed: number): () => number {
-  let state = seed || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
 }

@@ -1,8 +1,14 @@
-import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { StartupError } from '../src/errors.js';
-import { readDatasets, UsageError } from './datasets.js';
+import {
+  exitCodeOf,
+  PROCESS,
+  readArguments,
+  type Surroundings,
+  UsageError,
+  wholeNumber,
+  writeFigures,
+} from './command-line.js';
+import { readDatasets } from './datasets.js';
 import { evaluate } from './evaluate.js';
 import { type Figures } from './figures.js';
 import { formatReport } from './report.js';
@@ -33,33 +39,13 @@ Columns, in percent, averaged over the questions that name evidence:
   kept TIER    share of the evidence that stands whole in the working context compiled for that model tier
 `;
 
-/** Where a run takes its settings from and where it speaks. */
-export interface Surroundings {
-  environment: NodeJS.ProcessEnv;
-  print: (text: string) => void;
-  /** What is no result: progress, and what went wrong. */
-  tell: (text: string) => void;
-}
-
-const PROCESS: Surroundings = {
-  environment: process.env,
-  print: (text) => process.stdout.write(text),
-  tell: (text) => process.stderr.write(text),
-};
-
 /** The command, from its arguments to its exit code. */
-export async function main(args: readonly string[], surroundings: Surroundings = PROCESS): Promise<number> {
-  const { print, tell } = surroundings;
-  try {
+export function main(args: readonly string[], surroundings: Surroundings = PROCESS): Promise<number> {
+  return exitCodeOf(async () => {
     const { help, ...request } = parse(args);
-    if (help) print(HELP);
+    if (help) surroundings.print(HELP);
     else await run(request, surroundings);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof UsageError || error instanceof StartupError)) throw error;
-    tell(`${error.message}\n`);
-    return 1;
-  }
+  }, surroundings);
 }
 
 interface Request {
@@ -95,42 +81,30 @@ async function run(
       datasets,
     };
     print(formatReport(report));
-    if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+    writeFigures(json, report);
   } finally {
     await service.close();
   }
 }
 
+const OPTIONS = {
+  data: { type: 'string' },
+  dataset: { type: 'string', multiple: true },
+  limit: { type: 'string' },
+  json: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
 function parse(args: readonly string[]): Request & { help: boolean } {
-  const { values, positionals } = readArguments(args);
+  const { values, positionals } = readArguments(args, OPTIONS, 'eval');
   const { data, dataset: names, limit, json, help = false } = values;
   if (positionals.length > (data === undefined ? 1 : 0))
     throw new UsageError('Name one folder of data sets.');
-  if (limit !== undefined && !/^[1-9]\d*$/.test(limit))
-    throw new UsageError(`--limit must be a whole number from 1, not ${JSON.stringify(limit)}.`);
   return {
     folder: resolve(data ?? positionals[0] ?? DEFAULT_FOLDER),
     names,
-    limit: limit === undefined ? undefined : Number(limit),
+    limit: wholeNumber('limit', limit),
     json,
     help,
   };
-}
-
-function readArguments(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        data: { type: 'string' },
-        dataset: { type: 'string', multiple: true },
-        limit: { type: 'string' },
-        json: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\nSee npm run eval -- --help.`);
-  }
 }

@@ -1,9 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-
-/** Something that whoever started the run can put right; shown as its message, without a stack. */
-export class UsageError extends Error {}
+import { UsageError } from './command-line.js';
 
 const documentSchema = z.object({
   id: z.string().min(1),

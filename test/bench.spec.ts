@@ -1,11 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { main } from '../bench/command.js';
+import { message } from '../bench/conversation.js';
 import { interleave } from '../bench/interleave.js';
-import type { Report } from '../bench/report.js';
+import { formatReport, type Report } from '../bench/report.js';
+import { atLeast, atMost } from '../bench/target.js';
 
 /** Runs the command as it would run from a shell. */
 async function bench(args: string[], environment: NodeJS.ProcessEnv = {}) {
@@ -41,6 +44,93 @@ describe('the turns of the variants', () => {
     expect(most).toBe(8);
     expect(timings['only']?.samples).toBe(64);
   });
+
+  it('gives a rare one fewer turns, and one of them counts however few there are', async () => {
+    const calls: number[] = [];
+    const rare = { operation: (sample: number) => Promise.resolve(calls.push(sample)), every: 5 };
+    const often = () => Promise.resolve();
+    const timings = await interleave({ often, rare }, { iterations: 10, callers: 1 });
+    // Two turns warm up; those that count are the third and the eighth.
+    expect(calls).toEqual([0, 2, 7]);
+    expect(timings).toMatchObject({ often: { samples: 10 }, rare: { samples: 2 } });
+    const once = await interleave({ often, rare: { ...rare, every: 1_000 } }, { iterations: 10, callers: 1 });
+    expect(once['rare']?.samples).toBe(1);
+  });
+});
+
+describe('what a conversation is made of', () => {
+  it('is the same for the same number, and 500 bytes each time', () => {
+    const messages = Array.from({ length: 50 }, (_, n) => message(n));
+    expect(messages).toEqual(Array.from({ length: 50 }, (_, n) => message(n)));
+    expect(new Set(messages.map(({ content }) => content)).size).toBe(50);
+    for (const { content } of messages) expect(Buffer.byteLength(content)).toBe(500);
+  });
+});
+
+describe('a target', () => {
+  it.each([
+    [atMost('a', 1.5, 1.5), 'Target: a ≤ 1.5 ×: 1.50, met.'],
+    [atMost('a', 1.51, 1.5), 'Target: a ≤ 1.5 ×: 1.51, NOT MET.'],
+    [atLeast('b', 50, 50), 'Target: b ≥ 50 ×: 50.00, met.'],
+    [atLeast('b', 49.9, 50), 'Target: b ≥ 50 ×: 49.90, NOT MET.'],
+    [atMost('c', NaN, 2), 'Target: c ≤ 2 ×: –, NOT MET.'],
+    [atLeast('c', NaN, 2), 'Target: c ≥ 2 ×: –, NOT MET.'],
+  ])('says what was measured and whether it is met: %s', (line, expected) => {
+    expect(line).toBe(expected);
+  });
+});
+
+describe('a report', () => {
+  const timing = (p50: number, p99: number) => ({ p50, p95: 9, p99, samples: 3 });
+  const report = (ratioOf?: 'p99'): string =>
+    formatReport({
+      versions: [],
+      startedAt: '2026-01-01T00:00:00Z',
+      seconds: 1,
+      effort: { iterations: 3, tenants: 1, largest: 1, longest: 1, seconds: 1 },
+      suites: [
+        {
+          suite: 'example',
+          variants: { ours: '', theirs: '', absent: '' },
+          ...(ratioOf && { ratioOf }),
+          surroundings: [],
+          comparisons: [{ operation: 'read', timings: { ours: timing(1, 8), theirs: timing(400, 2) } }],
+          sizes: [{ what: 'a turn', bytes: { ours: 1_234.5, theirs: 2_469 } }],
+          notes: [],
+        },
+      ],
+    });
+
+  it('compares medians, and the 99th percentile where a suite asks for it', () => {
+    const [head, row] = report().split('\n');
+    expect(head?.split(/ {2,}/)).toEqual([
+      'operation',
+      'ours p50',
+      'p95',
+      'theirs p50',
+      'p95',
+      'absent p50',
+      'p95',
+      '× theirs',
+      '× absent',
+    ]);
+    expect(row?.split(/ {2,}/)).toEqual(['read', '1.00', '9.00', '400.00', '9.00', '–', '–', '0.0025', '–']);
+    expect(report('p99').split('\n')[1]?.split(/ {2,}/)).toEqual([
+      'read',
+      '1.00',
+      '8.00',
+      '400.00',
+      '2.00',
+      '–',
+      '–',
+      '4.00',
+      '–',
+    ]);
+  });
+
+  it('has a table of bytes, of the variants that were measured', () => {
+    expect(report()).toMatch(/\nbytes +ours +theirs +× theirs\na turn +1,235 +2,469 +0\.50\n/);
+  });
 });
 
 describe('a request that cannot be met', () => {
@@ -64,24 +154,59 @@ describe('a request that cannot be met', () => {
   it('lists every option and suite on --help', async () => {
     const { code, printed } = await bench(['--help']);
     expect(code).toBe(0);
-    for (const word of ['--iterations', '--tenants', '--largest', '--json', '--help', 'isolation'])
+    for (const word of [
+      '--iterations',
+      '--tenants',
+      '--largest',
+      '--longest',
+      '--seconds',
+      '--json',
+      '--help',
+      'isolation',
+      'sessions',
+      'neighbour',
+    ])
       expect(printed).toContain(word);
   });
 });
 
 const server = process.env['TEST_DATABASE_URL'];
-(server ? describe : describe.skip)('the suite of isolation · postgres', () => {
-  it('measures every read and write in each variant, prints a table and leaves no database behind', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'triptych-bench-'));
-    const json = join(folder, 'figures.json');
-    const before = await databases();
-    const { code, printed } = await bench(
-      ['isolation', '--tenants', '2', '--largest', '20', '--iterations', '2', '--json', json],
-      { TEST_DATABASE_URL: server },
-    );
-    const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
-    rmSync(folder, { recursive: true });
+const describeOnPostgres = server ? describe : describe.skip;
 
+/** A run with figures to look at. */
+async function figuresOf(args: string[]): Promise<{ code: number; printed: string; report: Report }> {
+  const folder = mkdtempSync(join(tmpdir(), 'triptych-bench-'));
+  const json = join(folder, 'figures.json');
+  try {
+    const { code, printed } = await bench([...args, '--json', json], { TEST_DATABASE_URL: server });
+    return { code, printed, report: JSON.parse(readFileSync(json, 'utf8')) as Report };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Those that runs of this process made and left. */
+async function databases(): Promise<string[]> {
+  const client = new pg.Client(server);
+  await client.connect();
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT datname AS name FROM pg_database WHERE datname LIKE 'triptych\\_bench\\_${process.pid}\\_%'`,
+  );
+  await client.end();
+  return rows.map(({ name }) => name);
+}
+
+describeOnPostgres('the suite of isolation · postgres', () => {
+  it('measures every read and write in each variant, prints a table and leaves no database behind', async () => {
+    const { code, printed, report } = await figuresOf([
+      'isolation',
+      '--tenants',
+      '2',
+      '--largest',
+      '20',
+      '--iterations',
+      '2',
+    ]);
     expect(code).toBe(0);
     const [head = '', ...rows] = printed.split('\n');
     expect(head).toMatch(/^operation +callers +isolated p50 +p95 +without p50 .*× without +× bare SQL$/);
@@ -98,16 +223,72 @@ const server = process.env['TEST_DATABASE_URL'];
         'without',
         ...(operation.startsWith('read') ? ['bare SQL'] : []),
       ]);
-    expect(await databases()).toEqual(before);
+    expect(await databases()).toEqual([]);
   });
+});
 
-  async function databases(): Promise<string[]> {
-    const client = new pg.Client(server);
-    await client.connect();
-    const { rows } = await client.query<{ name: string }>(
-      `SELECT datname AS name FROM pg_database WHERE datname LIKE 'triptych\\_bench\\_${process.pid}\\_%'`,
+describeOnPostgres('the suite of sessions · postgres', () => {
+  it('measures turns, reads and bytes of short and long threads beside the stock saver', async () => {
+    const { code, printed, report } = await figuresOf(['sessions', '--longest', '60', '--iterations', '8']);
+    expect(code).toBe(0);
+    expect(printed).toMatch(/^operation +callers +Triptych p50 .*× stock +× SQL\nappend 2 messages to 10 /);
+    const [suite] = report.suites;
+    expect(suite?.comparisons.map(({ operation, timings }) => [operation, Object.keys(timings)])).toEqual([
+      ['append 2 messages to 10', ['Triptych', 'stock', 'SQL']],
+      ['append 2 messages to 60', ['Triptych', 'stock', 'SQL']],
+      ['newest 50 of 50', ['Triptych', 'stock', 'SQL']],
+      ['newest 50 of 60', ['Triptych', 'stock', 'SQL']],
+      ['newest 50 of 50, version and way back', ['Triptych', 'stock']],
+      ['newest 50 of 60, version and way back', ['Triptych', 'stock']],
+      ['graph turn at 10, async', ['Triptych', 'stock']],
+      ['graph turn at 60, async', ['Triptych', 'stock']],
+      ['graph turn at 10, sync', ['Triptych', 'stock']],
+      ['graph turn at 60, sync', ['Triptych', 'stock']],
+    ]);
+    // A thread of 60 messages is 30 kB, all of which the stock saver writes again.
+    const [short, long] = suite?.sizes ?? [];
+    expect(long?.bytes['stock']).toBeGreaterThan(1.5 * (short?.bytes['stock'] ?? Infinity));
+    // Of so few turns the rest may fit into pages that were there before.
+    expect(short?.bytes['Triptych']).toBeGreaterThan(1_000);
+    expect(suite?.sizes?.map(({ bytes }) => Object.values(bytes).every(Number.isFinite))).not.toContain(
+      false,
     );
-    await client.end();
-    return rows.map(({ name }) => name);
-  }
+    expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(9);
+    expect(await databases()).toEqual([]);
+  });
+});
+
+// Its processes run the built files, and so does the command itself here.
+describeOnPostgres('the suite of the neighbour · postgres', () => {
+  it('sends a calm load alone and beside a flood', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'triptych-bench-'));
+    const json = join(folder, 'figures.json');
+    const printed = execFileSync(
+      process.execPath,
+      ['dist/bench/run.js', 'neighbour', '--seconds', '1', '--json', json],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, DATABASE_URL: server },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    );
+    const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
+    rmSync(folder, { recursive: true });
+    expect(printed).toMatch(/^operation +beside p50 +p99 +alone p50 +p99 +× alone\nall requests /);
+    expect(report.suites[0]?.comparisons.map(({ operation }) => operation)).toEqual([
+      'all requests',
+      'read 50 messages',
+      'get a memory',
+      'search',
+      'append 2 messages',
+    ]);
+    for (const { timings } of report.suites[0]?.comparisons ?? [])
+      for (const kind of ['beside', 'alone']) expect(timings[kind]?.samples).toBeGreaterThan(0);
+    expect(printed).toMatch(/^the calm tenant: .*; answered 200: \d+, 201: \d+$/m);
+    // On a slow machine the flood waits for answers and so keeps within its limit.
+    expect(printed).toMatch(/^the flood: [1-9]\d* requests\/s, .*; answered 200: \d+/m);
+    expect(printed).toMatch(
+      /^Target: p99 of all requests, beside over alone ≤ 2 ×: [\d.]+, (met|NOT MET)\.$/m,
+    );
+  }, 120_000);
 });
