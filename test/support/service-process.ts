@@ -1,0 +1,129 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const MAIN = resolve('dist/src/main.js');
+const START_WITHIN_MS = 60_000;
+const LISTENS = /listens on (http:\S+);/;
+
+export interface ProcessAnswer {
+  readonly status: number;
+  /** The parsed JSON; undefined when the answer has no body. */
+  readonly body: never;
+}
+
+/**
+ * The built service (`npm run build`) as a process of its own, which can be killed, on a free port of
+ * 127.0.0.1 in development mode; its client keeps connections alive.
+ */
+export class ServiceProcess {
+  readonly #child: ChildProcess;
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #exit: Promise<unknown>;
+  #said = '';
+  #url = '';
+
+  private constructor(environment: Record<string, string>) {
+    this.#child = spawn(process.execPath, [MAIN], {
+      // Nothing of the developer's environment or `.env` reaches it.
+      cwd: tmpdir(),
+      env: { PATH: process.env['PATH'] ?? '', PORT: '0', LOG_LEVEL: 'error', ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#exit = once(this.#child, 'exit');
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
+  }
+
+  /**
+   * Starts the service with these settings and waits until it is ready.
+   * @throws Error with what it said when it ends or is not ready within a minute
+   */
+  static async start(environment: Record<string, string>): Promise<ServiceProcess> {
+    const service = new ServiceProcess(environment);
+    try {
+      await service.ready();
+      return service;
+    } catch (error) {
+      await service.kill();
+      throw error;
+    }
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Everything on its standard output and error so far. */
+  get said(): string {
+    return this.#said;
+  }
+
+  /** Waits until the service answers that it is ready, as a supervisor would. */
+  async ready(): Promise<void> {
+    const end = Date.now() + START_WITHIN_MS;
+    while (Date.now() < end) {
+      if (!this.isRunning) throw new Error(`The service ended:\n${this.#said}`);
+      this.#url ||= LISTENS.exec(this.#said)?.[1] ?? '';
+      if (this.#url && (await this.#isReady())) return;
+      await sleep(20);
+    }
+    throw new Error(`The service is not ready after ${START_WITHIN_MS} ms:\n${this.#said}`);
+  }
+
+  /** Sends a request as a tenant. Rejects when the connection breaks before the whole answer is there. */
+  send(tenant: string, method: string, path: string, body?: unknown): Promise<ProcessAnswer> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers = {
+      'x-tenant-id': tenant,
+      ...(payload !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(payload),
+      }),
+    };
+    return new Promise((fulfil, reject) => {
+      request(this.#url + path, { method, headers, agent: this.#agent }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk: string) => (text += chunk));
+        answer.on('error', reject);
+        answer.on('end', () => {
+          fulfil({ status: answer.statusCode ?? 0, body: (text ? JSON.parse(text) : undefined) as never });
+        });
+      })
+        .on('error', reject)
+        .end(payload);
+    });
+  }
+
+  /** `kill -9`, and waits until the process is gone. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** Asks it to end, and waits until it has. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async #isReady(): Promise<boolean> {
+    try {
+      return (await this.send('nobody', 'GET', '/health/ready')).status === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.isRunning) this.#child.kill(signal);
+    await this.#exit;
+    this.#agent.destroy();
+  }
+}
