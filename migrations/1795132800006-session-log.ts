@@ -3,8 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * An append from outside a graph writes messages and nothing else, so a session says how far its newest
  * checkpoint reaches: `head_id` names it, `runs` the messages that it holds, and what stands after
- * `checkpointed_seq` is yet to become part of one. `held_by` and `held_until` are the lease of whoever has the
- * thread for himself. Messages of subgraphs and of other channels stand in the log too, each in a `namespace`
+ * `checkpointed_seq` is yet to become part of one. What stands after `laid_over_after` is shown with a checkpoint
+ * that does not hold it: one whose tasks wait for an answer and would begin anew after another. `held_by` and
+ * `held_until` are the lease of whoever has the thread for himself, `wanted_until` says that somebody waits. Messages of subgraphs and of other channels stand in the log too, each in a `namespace`
  * of its own; '' is the conversation of the thread.
  */
 export class SessionLog1795132800006 implements MigrationInterface {
@@ -17,7 +18,9 @@ export class SessionLog1795132800006 implements MigrationInterface {
         ADD COLUMN head_id text,
         ADD COLUMN runs jsonb NOT NULL DEFAULT '[]',
         ADD COLUMN held_by uuid,
-        ADD COLUMN held_until timestamptz(3)`);
+        ADD COLUMN held_until timestamptz(3),
+        ADD COLUMN wanted_until timestamptz(3),
+        ADD COLUMN laid_over_after integer`);
     // Row-level security is forced, and an owner without a tenant would change no row.
     await queryRunner.query(`
       ALTER TABLE shared.sessions NO FORCE ROW LEVEL SECURITY;
@@ -79,6 +82,6 @@ export class SessionLog1795132800006 implements MigrationInterface {
     await queryRunner.query(`
       ALTER TABLE shared.sessions
         DROP COLUMN checkpointed_seq, DROP COLUMN head_id, DROP COLUMN runs,
-        DROP COLUMN held_by, DROP COLUMN held_until`);
+        DROP COLUMN held_by, DROP COLUMN held_until, DROP COLUMN wanted_until, DROP COLUMN laid_over_after`);
   }
 }

@@ -156,6 +156,8 @@ CREATE TABLE shared.sessions
   runs jsonb NOT NULL DEFAULT '[]'::jsonb
   held_by uuid
   held_until timestamp(3) with time zone
+  wanted_until timestamp(3) with time zone
+  laid_over_after integer
   CONSTRAINT sessions_pkey PRIMARY KEY (tenant_id, thread_id)
   CONSTRAINT sessions_session_id_key UNIQUE (tenant_id, session_id)
   CREATE INDEX sessions_last_changed ON shared.sessions USING btree (tenant_id, updated_at, thread_id)

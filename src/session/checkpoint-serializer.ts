@@ -10,7 +10,7 @@ import {
 import { conceal, reveal } from './opaque-values.js';
 
 /** The type column of a blob that holds a reference; no value of a user's can have it. */
-const REFERENCE = 'triptych.messages';
+export const REFERENCE = 'triptych.messages';
 /** LangGraph's JSON of a value in which something had to be hidden from its reviver. */
 const CONCEALED = 'triptych.json';
 

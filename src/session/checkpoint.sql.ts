@@ -25,6 +25,11 @@ export const SAVE_CHECKPOINT = `
   ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id)
   DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata`;
 
+/** Names a parent that is not there, as a thread whose oldest checkpoints are gone does. */
+export const NAME_PARENT = `
+  UPDATE checkpoints.checkpoints SET parent_checkpoint_id = $4
+   WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3`;
+
 const INSERT_WRITES = `
   INSERT INTO checkpoints.checkpoint_writes
     (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)

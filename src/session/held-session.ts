@@ -16,6 +16,8 @@ export interface HeldSession {
   readonly lastSeq: number;
   /** The highest `seq` that the newest checkpoint knows of. */
   readonly checkpointedSeq: number;
+  /** Messages after it are shown with the newest checkpoint and stand in none; null when there are none. */
+  readonly laidOverAfter: number | null;
   /** The newest checkpoint; null before there is one. */
   readonly headId: string | null;
   /** The messages that the newest checkpoint holds. */
@@ -27,6 +29,8 @@ export interface HeldSession {
 export interface SessionState extends Pick<HeldSession, 'sessionId' | 'headId'> {
   /** Messages were appended that no checkpoint holds yet. */
   readonly isAhead?: boolean;
+  /** The conversation, when the newest checkpoint is shown with messages that it does not hold. */
+  readonly laidOver?: readonly Run[] | null;
 }
 
 export const CLEARED = 'The thread was cleared meanwhile.';
@@ -102,9 +106,17 @@ export class SessionRows {
     return messageCount;
   }
 
-  /** A new checkpoint of the conversation as it is. */
-  async saveHead({ tenantId, threadId }: HeldSession, headId: string): Promise<void> {
-    await this.database.query(sql.SAVE_HEAD, [tenantId, threadId, headId]);
+  /**
+   * A new checkpoint of the conversation as it is.
+   * @param isWhole it holds all of that, and not just what the one before held
+   */
+  async saveHead({ tenantId, threadId }: HeldSession, headId: string, isWhole: boolean): Promise<void> {
+    await this.database.query(sql.SAVE_HEAD, [tenantId, threadId, headId, isWhole]);
+  }
+
+  /** Shows what was appended with the newest checkpoint, which stays the newest. */
+  async layOver({ tenantId, threadId, liveRuns }: HeldSession): Promise<void> {
+    await this.database.query(sql.LAY_OVER, [tenantId, threadId, JSON.stringify(liveRuns)]);
   }
 
   /** A new checkpoint, which holds what was appended since the last one. */

@@ -11,6 +11,8 @@ const LEASE_MS = 30_000;
 const RENEW_EVERY_MS = 10_000;
 /** Between two attempts to get what another process has; both ends of a random choice. */
 const RETRY_MS = [20, 120] as const;
+/** For so long a process leaves a thread alone that another one waits for: longer than between two attempts. */
+const LET_OTHERS_MS = 200;
 
 /** A thread that the caller has for himself. */
 export interface Lease {
@@ -22,6 +24,8 @@ export interface Lease {
 interface Line {
   readonly mutex: Mutex;
   waiting: number;
+  /** In ms since the epoch: another process waits for the thread. */
+  letOthersUntil: number;
 }
 
 /**
@@ -51,68 +55,104 @@ export class SessionLeases {
     if (this.database.isInUnitOfWork)
       throw new Error('SessionStore.exclusive must not be called inside a unit of work.');
     const deadline = Date.now() + waitMs;
-    const key = keyOf(tenantId, threadId);
-    const line = this.#lineUp(key);
-    try {
-      return await withTimeout(line.mutex, Math.max(waitMs, 1), new SessionBusyError()).runExclusive(
-        async () => {
-          const lease = await this.#take(tenantId, threadId, deadline);
-          const renewing = this.#keepRenewing(tenantId, threadId, lease);
-          try {
-            const held = new Map(this.#held.getStore());
-            return await this.#held.run(held.set(key, lease), work);
-          } finally {
-            clearInterval(renewing);
-            // If this fails the lease ends by itself; what `work` did is done.
-            await this.database
-              .query(sql.GIVE_LEASE_BACK, [tenantId, threadId, lease.holder])
-              .catch(() => undefined);
-          }
-        },
+    return this.#inLine(tenantId, threadId, deadline, async (line) => {
+      const holder = uuidv4();
+      const sessionId = await this.#untilFree(tenantId, threadId, deadline, () =>
+        this.#tryToTake(tenantId, threadId, holder),
       );
+      const lease: Lease = { holder, sessionId };
+      const renewing = this.#keepRenewing(tenantId, threadId, lease);
+      try {
+        const held = new Map(this.#held.getStore());
+        return await this.#held.run(held.set(keyOf(tenantId, threadId), lease), work);
+      } finally {
+        clearInterval(renewing);
+        line.letOthersUntil = await this.#giveBack(tenantId, threadId, lease);
+      }
+    });
+  }
+
+  /** Takes the thread again in the session that follows the one which the holder has just ended. */
+  async resume(tenantId: string, threadId: string, lease: Lease): Promise<void> {
+    lease.sessionId = await this.#tryToTake(tenantId, threadId, lease.holder);
+  }
+
+  /** Repeats what is refused because somebody has the thread for himself, until `waitMs` are over. */
+  async whenFree<T>(tenantId: string, threadId: string, waitMs: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      // Inside a unit of work waiting would keep a connection, and the transaction may be lost already.
+      if (!(error instanceof SessionBusyError) || this.database.isInUnitOfWork) throw error;
+    }
+    const deadline = Date.now() + waitMs;
+    return this.#inLine(tenantId, threadId, deadline, () =>
+      this.#untilFree(tenantId, threadId, deadline, work),
+    );
+  }
+
+  /** Runs `work` when everybody of this process who came before is done with the thread. */
+  async #inLine<T>(
+    tenantId: string,
+    threadId: string,
+    deadline: number,
+    work: (line: Line) => Promise<T>,
+  ): Promise<T> {
+    const key = keyOf(tenantId, threadId);
+    const line = this.#lines.get(key) ?? { mutex: new Mutex(), waiting: 0, letOthersUntil: 0 };
+    this.#lines.set(key, line);
+    line.waiting += 1;
+    const waitMs = Math.max(deadline - Date.now(), 1);
+    try {
+      return await withTimeout(line.mutex, waitMs, new SessionBusyError()).runExclusive(async () => {
+        await sleep(Math.max(line.letOthersUntil - Date.now(), 0));
+        return work(line);
+      });
     } finally {
       line.waiting -= 1;
       if (line.waiting === 0) this.#lines.delete(key);
     }
   }
 
-  /** Takes the thread again in the session that follows the one which the holder has just ended. */
-  async resume(tenantId: string, threadId: string, lease: Lease): Promise<void> {
-    const sessionId = await this.#tryToTake(tenantId, threadId, lease.holder);
-    if (sessionId === undefined) throw new SessionBusyError();
-    lease.sessionId = sessionId;
-  }
-
-  /** Repeats what is refused because somebody has the thread for himself, until `waitMs` are over. */
-  async whenFree<T>(waitMs: number, work: () => Promise<T>): Promise<T> {
-    const deadline = Date.now() + waitMs;
-    for (;;)
+  /** Repeats what another process is in the way of, and lets it know that somebody waits. */
+  async #untilFree<T>(
+    tenantId: string,
+    threadId: string,
+    deadline: number,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
       try {
         return await work();
       } catch (error) {
-        // Inside a unit of work waiting would keep a connection, and the transaction may be lost already.
-        if (!(error instanceof SessionBusyError) || this.database.isInUnitOfWork) throw error;
-        await pauseUntil(deadline);
+        if (!(error instanceof SessionBusyError) || Date.now() >= deadline) throw error;
       }
-  }
-
-  #lineUp(key: string): Line {
-    const line = this.#lines.get(key) ?? { mutex: new Mutex(), waiting: 0 };
-    this.#lines.set(key, line);
-    line.waiting += 1;
-    return line;
-  }
-
-  async #take(tenantId: string, threadId: string, deadline: number): Promise<Lease> {
-    const holder = uuidv4();
-    for (;;) {
-      const sessionId = await this.#tryToTake(tenantId, threadId, holder);
-      if (sessionId !== undefined) return { holder, sessionId };
-      await pauseUntil(deadline);
+      await this.database.query(sql.WANT_SESSION, [tenantId, threadId, LET_OTHERS_MS]);
+      const [shortest, longest] = RETRY_MS;
+      const pause = shortest + Math.random() * (longest - shortest);
+      await sleep(Math.max(Math.min(pause, deadline - Date.now()), 0));
     }
   }
 
-  async #tryToTake(tenantId: string, threadId: string, holder: string): Promise<string | undefined> {
+  /**
+   * Ends a lease. Should that fail, it ends by itself; what was done under it is done.
+   * @returns until when this process must leave the thread to another one which waits for it
+   */
+  async #giveBack(tenantId: string, threadId: string, { holder }: Lease): Promise<number> {
+    try {
+      const [row] = await this.database.query<{ isWanted: boolean }>(sql.GIVE_LEASE_BACK, [
+        tenantId,
+        threadId,
+        holder,
+      ]);
+      return row?.isWanted ? Date.now() + LET_OTHERS_MS : 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** @throws SessionBusyError when somebody else has the thread */
+  async #tryToTake(tenantId: string, threadId: string, holder: string): Promise<string> {
     const [row] = await this.database.query<{ sessionId: string }>(sql.TAKE_LEASE, [
       tenantId,
       threadId,
@@ -120,7 +160,8 @@ export class SessionLeases {
       LEASE_MS,
       uuidv7(),
     ]);
-    return row?.sessionId;
+    if (!row) throw new SessionBusyError();
+    return row.sessionId;
   }
 
   /** A renewal that fails is tried again; should the lease be lost, the next write of its holder is refused. */
@@ -132,14 +173,6 @@ export class SessionLeases {
     };
     return setInterval(renew, RENEW_EVERY_MS).unref();
   }
-}
-
-/** @throws SessionBusyError when the time is over */
-async function pauseUntil(deadline: number): Promise<void> {
-  const left = deadline - Date.now();
-  if (left <= 0) throw new SessionBusyError();
-  const [shortest, longest] = RETRY_MS;
-  await sleep(Math.min(left, shortest + Math.random() * (longest - shortest)));
 }
 
 function keyOf(tenantId: string, threadId: string): string {

@@ -17,6 +17,7 @@ import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TokenCounter } from '../tokens/token-counter.js';
+import { CheckpointPruning, type PrunedRows } from './checkpoint-pruning.js';
 import { SessionRows } from './held-session.js';
 import { MessageLog, type NewestMessages, type PreparedMessage } from './message-log.js';
 import { validateMessages } from './message-validation.js';
@@ -33,6 +34,7 @@ const APPEND_WAITS_MS = 10_000;
 const EXCLUSIVE_WAITS_MS = 60_000;
 const MAX_WAIT_MS = 86_400_000;
 const MAX_VERSION = 2_147_483_647;
+const MAX_KEPT = 1_000_000;
 /** Beyond every `seq`: an integer column ends there. */
 const NO_BEFORE = 2_147_483_647;
 
@@ -125,7 +127,7 @@ export class SessionStore {
     refuseRepeats(prepared.map(({ messageId }) => messageId));
     const isPlain =
       expectedVersion === undefined && !this.idempotency.hasKey && !this.#leases.current(tenantId, threadId);
-    return this.#leases.whenFree(APPEND_WAITS_MS, () =>
+    return this.#leases.whenFree(tenantId, threadId, APPEND_WAITS_MS, () =>
       isPlain
         ? this.#append(tenantId, threadId, prepared)
         : this.#appendHeld(tenantId, threadId, prepared, expectedVersion),
@@ -206,6 +208,23 @@ export class SessionStore {
     requireThreadId(threadId);
     requireInteger(waitMs, 'waitMs', 0, MAX_WAIT_MS);
     return this.#leases.exclusive(tenantId, threadId, work, waitMs);
+  }
+
+  /**
+   * Drops all but the newest `keep` checkpoints of a thread, with what nothing else needs then. The messages,
+   * the newest state, an interrupt that waits for its answer, and time travel to what is kept stay as they are.
+   * @param keep 1 to 1,000,000; 1 when left out
+   * @returns how many rows of each kind are gone
+   * @throws NotFoundError when the thread has no session; SessionBusyError, InvalidInputError
+   */
+  async prune(threadId: string, { keep = 1 }: { keep?: number } = {}): Promise<PrunedRows> {
+    const { database, tenants, audit } = this;
+    requireThreadId(threadId);
+    requireInteger(keep, 'keep', 1, MAX_KEPT);
+    const pruning = new CheckpointPruning({ database, sessions: this.#sessions, tenants, audit });
+    return this.#leases.whenFree(tenants.require(), threadId, APPEND_WAITS_MS, () =>
+      pruning.prune(threadId, keep),
+    );
   }
 
   /** One statement, one round trip. */

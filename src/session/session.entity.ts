@@ -45,6 +45,14 @@ export class Session {
   @Column({ name: 'held_until', type: 'timestamptz', precision: 3, nullable: true })
   heldUntil: Date | null;
 
+  /** Another process waits for the thread. */
+  @Column({ name: 'wanted_until', type: 'timestamptz', precision: 3, nullable: true })
+  wantedUntil: Date | null;
+
+  /** Messages after it are shown with the newest checkpoint and stand in none; null when there are none. */
+  @Column({ name: 'laid_over_after', type: 'integer', nullable: true })
+  laidOverAfter: number | null;
+
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', precision: 3 })
   createdAt: Date;
 

@@ -7,7 +7,7 @@
 /** What a writer has to know of the session that it holds. */
 const HELD = `
   session_id AS "sessionId", version, message_count AS "messageCount", last_seq AS "lastSeq",
-  checkpointed_seq AS "checkpointedSeq", head_id AS "headId", runs,
+  checkpointed_seq AS "checkpointedSeq", laid_over_after AS "laidOverAfter", head_id AS "headId", runs,
   coalesce(held_until > clock_timestamp() AND held_by IS DISTINCT FROM $3, false) AS "isTaken"`;
 
 /** Holds the session against other writers until the commit; $3 is the lease of the caller. */
@@ -25,23 +25,30 @@ export const BEGIN_SESSION = `
 
 /** How far the newest checkpoint reaches; without a lock. */
 export const PEEK_SESSION = `
-  SELECT session_id AS "sessionId", head_id AS "headId", last_seq > checkpointed_seq AS "isAhead"
+  SELECT session_id AS "sessionId", head_id AS "headId", last_seq > checkpointed_seq AS "isAhead",
+         CASE WHEN laid_over_after IS NOT NULL THEN runs END AS "laidOver"
     FROM shared.sessions WHERE tenant_id = $1 AND thread_id = $2`;
 
 export const SAVE_CONVERSATION = `
   UPDATE shared.sessions
      SET version = $3, message_count = $4, last_seq = $5, checkpointed_seq = $5, runs = $6, head_id = $7,
-         updated_at = greatest(now(), updated_at)
+         laid_over_after = NULL, updated_at = greatest(now(), updated_at)
    WHERE tenant_id = $1 AND thread_id = $2`;
 
-/** A checkpoint without a change of the conversation. */
+/** A checkpoint without a change of the conversation; $4: it holds all of that. */
 export const SAVE_HEAD = `
-  UPDATE shared.sessions SET head_id = $3
+  UPDATE shared.sessions SET head_id = $3, laid_over_after = CASE WHEN $4 THEN NULL ELSE laid_over_after END
    WHERE tenant_id = $1 AND thread_id = $2`;
 
 /** A checkpoint of messages that were there already. */
 export const SAVE_CHECKPOINTED = `
-  UPDATE shared.sessions SET head_id = $3, runs = $4, checkpointed_seq = last_seq
+  UPDATE shared.sessions SET head_id = $3, runs = $4, checkpointed_seq = last_seq, laid_over_after = NULL
+   WHERE tenant_id = $1 AND thread_id = $2`;
+
+/** Messages that are shown with the newest checkpoint from now on, and stand in none. */
+export const LAY_OVER = `
+  UPDATE shared.sessions
+     SET runs = $3, laid_over_after = coalesce(laid_over_after, checkpointed_seq), checkpointed_seq = last_seq
    WHERE tenant_id = $1 AND thread_id = $2`;
 
 /** Its messages go with it, by their foreign key. */
@@ -93,13 +100,21 @@ export const RENEW_LEASE = `
   UPDATE shared.sessions SET held_until = clock_timestamp() + $4 * interval '1 ms'
    WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 RETURNING session_id`;
 
+/** Somebody waits for a thread that another process has: during $3 ms the next turn is his. */
+export const WANT_SESSION = `
+  UPDATE shared.sessions SET wanted_until = clock_timestamp() + $3 * interval '1 ms'
+   WHERE tenant_id = $1 AND thread_id = $2 AND held_until > clock_timestamp()
+     AND (wanted_until IS NULL OR wanted_until < clock_timestamp() + $3 * interval '0.5 ms')`;
+
 /** A session that was begun for the lease alone goes with it. */
 export const GIVE_LEASE_BACK = `
   WITH nothing_said AS (
-    DELETE FROM shared.sessions WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 AND version = 0 AND head_id IS NULL
+    DELETE FROM shared.sessions
+     WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 AND version = 0 AND head_id IS NULL
   )
   UPDATE shared.sessions SET held_by = NULL, held_until = NULL
-   WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3`;
+   WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3
+  RETURNING coalesce(wanted_until > clock_timestamp(), false) AS "isWanted"`;
 
 /** The threads that changed before ($3, $4), if these are given, newest first. */
 export const LIST_SESSIONS = `

@@ -47,7 +47,7 @@ export interface CheckpointerParts {
   readonly sessions: SessionRows;
   readonly leases: SessionLeases;
   readonly tenants: TenantContext;
-  readonly audit: AuditLog;
+  readonly audit: Pick<AuditLog, 'record'>;
 }
 
 /**
@@ -101,9 +101,13 @@ export class TenantCheckpointer extends PostgresSaver {
       const stored = this.#stored(config);
       const newest = isRoot(config) && checkpointIdOf(config) === undefined;
       let [tuple, session] = await Promise.all([super.getTuple(stored), this.#peek(threadId)]);
-      if (newest && session?.isAhead) session = await this.#checkpointAppended(threadId);
+      if (newest && session?.isAhead) {
+        await this.#checkpointAppended(threadId);
+        session = await this.#peek(threadId);
+      }
       if (newest && session?.headId && session.headId !== tuple?.checkpoint.id)
         tuple = await super.getTuple(at(stored, session.headId));
+      if (tuple && newest && session?.laidOver) tuple = laidOver(tuple, session.sessionId, session.laidOver);
       return tuple && this.#seen(tuple, session?.sessionId);
     });
   }
@@ -160,14 +164,23 @@ export class TenantCheckpointer extends PostgresSaver {
 
   /** @throws SessionConflictError when the thread was cleared since its checkpoint was read or written */
   override async putWrites(config: RunnableConfig, writes: PendingWrite[], taskId: string): Promise<void> {
-    const { sessions, leases, database } = this.#parts;
-    const threadId = threadIdOf(config);
-    const key = this.#key(threadId);
     const checkpointId = checkpointIdOf(config);
     if (!checkpointId)
       throw new InvalidInputError([
         { field: 'checkpoint_id', message: 'names the checkpoint of the writes' },
       ]);
+    await this.#underWay.track(checkpointId, this.#putWrites(config, checkpointId, writes, taskId));
+  }
+
+  async #putWrites(
+    config: RunnableConfig,
+    checkpointId: string,
+    writes: PendingWrite[],
+    taskId: string,
+  ): Promise<void> {
+    const { sessions, leases, database } = this.#parts;
+    const threadId = threadIdOf(config);
+    const key = this.#key(threadId);
     // As they are now: the graph goes on with the same objects, and gives ids to messages that have none.
     const drafts = writes.map(([channel, value]): PendingWrite => [channel, this.#short(value)]);
     const dump = (values: PendingWrite[]): ReturnType<PostgresSaver['_dumpWrites']> =>
@@ -302,8 +315,9 @@ export class TenantCheckpointer extends PostgresSaver {
     else if (!goesOn) runs = await this.#conversationBefore(session, write);
     if (!goesOn && !write.isFork && rowsMissing(session.liveRuns, runs ?? []).length > 0)
       throw new SessionConflictError(OVERTAKEN);
+    if (conversation) requireLaidOver(session, runs ?? []);
     if (!runs || JSON.stringify(runs) === JSON.stringify(session.liveRuns))
-      await sessions.saveHead(session, checkpoint.id);
+      await sessions.saveHead(session, checkpoint.id, conversation !== undefined);
     else {
       if (!conversation) await log.showOnly(session, runs);
       const messageCount = await sessions.saveConversation(session, checkpoint.id, runs);
@@ -331,7 +345,11 @@ export class TenantCheckpointer extends PostgresSaver {
     const isAhead = session.lastSeq > session.checkpointedSeq;
     if (parent === (session.headId ?? undefined) && !isAhead) return { session, goesOn: true };
     await this.#requireParent(session, config);
-    if (isFork) return { session: isAhead ? await this.#putAppended(session) : session, goesOn: false };
+    if (isFork) {
+      // What no checkpoint holds yet would be out of reach otherwise.
+      const isLoose = isAhead || session.laidOverAfter !== null;
+      return { session: isLoose ? await this.#putAppended(session) : session, goesOn: false };
+    }
     if (isAhead || isRun(config)) throw new SessionConflictError(OVERTAKEN);
     return { session, goesOn: false };
   }
@@ -448,19 +466,31 @@ export class TenantCheckpointer extends PostgresSaver {
     ]);
   }
 
-  /** Writes the checkpoint of what was appended from outside a graph; the next run begins with it. */
-  async #checkpointAppended(threadId: string): Promise<{ sessionId: string; headId: string | null }> {
+  /**
+   * Makes what was appended from outside a graph part of what its next run begins with: in a checkpoint of its
+   * own or, where tasks of the newest one wait for an answer or for another attempt, shown with that. Another
+   * checkpoint would make them begin anew, since LangGraph derives their ids from it.
+   */
+  async #checkpointAppended(threadId: string): Promise<void> {
     const { database, sessions } = this.#parts;
-    return database.unitOfWork(async () => {
+    await database.unitOfWork(async () => {
       // Whoever has the thread for himself finds the messages either way.
       const session = await sessions.hold(this.#tenant, threadId, { evenIfTaken: true });
-      return session.lastSeq > session.checkpointedSeq ? this.#putAppended(session) : session;
+      if (session.lastSeq === session.checkpointedSeq) return;
+      const head = await this.#head(session);
+      if (head?.pendingWrites?.length) await sessions.layOver(session);
+      else await this.#putAppended(session, head);
     });
   }
 
-  async #putAppended(session: HeldSession): Promise<HeldSession> {
+  async #head({ threadId, headId }: HeldSession): Promise<CheckpointTuple | undefined> {
+    const root = this.#stored({ configurable: { thread_id: threadId, checkpoint_ns: '' } });
+    return headId === null ? undefined : super.getTuple(at(root, headId));
+  }
+
+  async #putAppended(session: HeldSession, known?: CheckpointTuple): Promise<HeldSession> {
     const stored = this.#stored({ configurable: { thread_id: session.threadId, checkpoint_ns: '' } });
-    const head = session.headId ? await super.getTuple(at(stored, session.headId)) : undefined;
+    const head = known ?? (await this.#head(session));
     const base = head ? copyCheckpoint(head.checkpoint) : emptyCheckpoint();
     const step = (head?.metadata?.step ?? -2) + 1;
     const version = this.getNextVersion(newest(base.channel_versions));
@@ -492,6 +522,7 @@ export class TenantCheckpointer extends PostgresSaver {
       headId: checkpoint.id,
       runs: session.liveRuns,
       checkpointedSeq: session.lastSeq,
+      laidOverAfter: null,
     };
   }
 
@@ -648,6 +679,25 @@ function at({ configurable }: RunnableConfig, checkpointId: string): RunnableCon
 function newest(versions: ChannelVersions): number | undefined {
   const all = Object.values(versions);
   return all.length > 0 ? (maxChannelVersion(...all) as number) : undefined;
+}
+
+/** The newest checkpoint, with the messages that came since and stand in none. */
+function laidOver(tuple: CheckpointTuple, sessionId: string, runs: readonly Run[]): CheckpointTuple {
+  const { checkpoint } = tuple;
+  const before = checkpoint.channel_values[MESSAGES];
+  const shape = before instanceof MessageReference ? before.shape : 'list';
+  const values = { ...checkpoint.channel_values, [MESSAGES]: new MessageReference(sessionId, runs, shape) };
+  return { ...tuple, checkpoint: { ...checkpoint, channel_values: values } };
+}
+
+/**
+ * A run that began before messages were laid over its checkpoint does not know of them.
+ * @throws SessionConflictError when it would drop one
+ */
+function requireLaidOver({ laidOverAfter, liveRuns }: HeldSession, runs: readonly Run[]): void {
+  if (laidOverAfter === null) return;
+  if (rowsMissing(liveRuns, runs).some(({ seq }) => seq > laidOverAfter))
+    throw new SessionConflictError(OVERTAKEN);
 }
 
 /** Whether a write changes the conversation and leaves out what it is now, as a delta channel does. */
