@@ -12,6 +12,7 @@ import { createRegistry } from './http/metrics.js';
 import { MetricsController } from './http/metrics.controller.js';
 import { MemoryController } from './memory/memory.controller.js';
 import { SessionController } from './session/session.controller.js';
+import { StorageFigures } from './session/storage-figures.js';
 
 /** The standalone service: the context module, and REST in front of it. */
 @Module({})
@@ -31,6 +32,7 @@ export class AppModule {
         MetricsController,
       ],
       providers: [
+        StorageFigures,
         { provide: Registry, useFactory: createRegistry },
         { provide: HealthProbes, inject: [Database, Embedder], useFactory: probes },
       ],

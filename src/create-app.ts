@@ -10,11 +10,12 @@ import type { TriptychOptions } from './config/options.js';
 import { StartupError } from './errors.js';
 import { readExactJson } from './http/exact-json.js';
 import { refuseForeignPages } from './http/loopback-only.js';
-import { measureRequests } from './http/metrics.js';
+import { measureRequests, measureStorage } from './http/metrics.js';
 import { serveOpenApi } from './http/openapi.js';
 import { PROBLEM_JSON, problemOf, refusalOf } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { createLogger } from './logger.js';
+import { StorageFigures } from './session/storage-figures.js';
 
 /** Longest path parameter in UTF-16 units, percent-encoding included; ids are checked by their tier. */
 const MAX_PARAMETER = 4_096;
@@ -69,6 +70,7 @@ export async function createApp(
     done();
   });
   measureRequests(server, app.get(Registry));
+  measureStorage(server, app.get(Registry), app.get(StorageFigures), options.metrics);
   serveOpenApi(app, packageJson.version);
   return app;
 }

@@ -48,6 +48,7 @@ const VARIABLES: readonly (readonly [name: string, path: string, parse: Parse])[
   ['BUDGET_SHARES', 'budget.shares', json],
   ['TOKEN_ENCODING', 'budget.encoding', text],
   ['SPILL_OVER', 'budget.spillOver', flag],
+  ['METRICS_TENANT_LABEL', 'metrics.tenantLabel', flag],
   ['LOG_LEVEL', 'log.level', text],
   ['LOG_FORMAT', 'log.format', text],
 ];

@@ -132,6 +132,13 @@ const settingsSchema = z.strictObject({
       path: ['tiers'],
     })
     .prefault({}),
+  /** What `/metrics` of the standalone service shows; unused inside a host application. */
+  metrics: z
+    .strictObject({
+      /** Storage by tenant, with the tenant as a label, instead of the sum. */
+      tenantLabel: z.boolean().default(false),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

@@ -86,24 +86,19 @@ export class SessionRows {
     return row;
   }
 
-  /**
-   * A new checkpoint, with what the thread holds from now on.
-   * @returns how many messages that is
-   */
-  async saveConversation(session: HeldSession, headId: string, runs: readonly Run[]): Promise<number> {
+  /** A new checkpoint, with what the thread holds from now on. */
+  async saveConversation(session: HeldSession, headId: string, runs: readonly Run[]): Promise<void> {
     const { tenantId, threadId, version, lastSeq } = session;
-    const messageCount = countRows(runs);
     const last = runs.reduce((highest, [, to]) => Math.max(highest, to), lastSeq);
     await this.database.query(sql.SAVE_CONVERSATION, [
       tenantId,
       threadId,
       version + 1,
-      messageCount,
+      countRows(runs),
       last,
       JSON.stringify(runs),
       headId,
     ]);
-    return messageCount;
   }
 
   /**

@@ -75,11 +75,14 @@ const PLACED = new Set(['role', 'content', 'name', 'tool_calls', 'tool_call_id',
 /** Levels of a kept message above the arguments of a call. */
 const DEPTH_OF_ARGS = 4;
 
-/** The message as a graph sees it, under the id that the log gives it. */
+/**
+ * The message as a graph sees it, under the id that the log gives it. It shares its values with `message`, which
+ * whoever goes on to change it must have for himself.
+ */
 export function toLangChain(message: MessageBody, id: string): BaseMessage {
   if (message.format === 'openai') return fromOpenAI(message.body, id);
   const { class: name, fields } = message.body;
-  return reviveMessage({ class: name, fields: { ...structuredClone(fields), id } });
+  return reviveMessage({ class: name, fields: { ...fields, id } });
 }
 
 /** The message as REST answers it: what was posted, or an OpenAI view of what a graph wrote. */
@@ -179,8 +182,8 @@ function fromOpenAI(message: Message, id: string): BaseMessage {
   const { role, name } = message;
   const extra = Object.entries(message).filter(([key]) => !PLACED.has(key));
   const fields = {
-    content: structuredClone(message.content ?? ''),
-    additional_kwargs: structuredClone(Object.fromEntries(extra)),
+    content: message.content ?? '',
+    additional_kwargs: Object.fromEntries(extra),
     ...(name !== undefined && { name }),
     id,
   };

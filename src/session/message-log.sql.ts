@@ -48,6 +48,14 @@ export const READ_RUNS = `
      AND m.seq BETWEEN r.first AND r.last AND m.revision = r.revision
    ORDER BY r.place, m.seq`;
 
+/** How many of the messages that a reference names are there. */
+export const COUNT_RUNS = `
+  SELECT count(*)::int AS count
+    FROM unnest($3::int[], $4::int[], $5::int[], $6::text[]) AS r (first, last, revision, namespace)
+    JOIN shared.session_messages m
+      ON m.tenant_id = $1 AND m.session_id = $2 AND m.namespace = r.namespace
+     AND m.seq BETWEEN r.first AND r.last AND m.revision = r.revision`;
+
 /** The version of a thread and its newest live messages before $3, newest first: one row at least. */
 export const READ_NEWEST = `
   SELECT s.version, m.*

@@ -10,9 +10,15 @@ import type { HeldSession } from './held-session.js';
 import { digestOf, fromLangChain, toLangChain, toOpenAI, type MessageBody } from './message-codec.js';
 import * as sql from './message-log.sql.js';
 import { placeMessages, type HandedMessage, type LoggedMessage, type Placement } from './message-matching.js';
-import { countRows, extendRuns, rowsMissing, type RowKey, type Run } from './message-reference.js';
+import { countRows, extendRuns, namesRow, rowsMissing, type RowKey, type Run } from './message-reference.js';
 import type { StoredMessage } from './message.js';
-import { RecordedMessages, stateOf, type MessageState, type RecordedAt } from './recorded-messages.js';
+import {
+  findRecorded,
+  noteRecorded,
+  stateOf,
+  type MessageState,
+  type RecordedAt,
+} from './recorded-messages.js';
 
 /** A message ready to be written: everything that needs no database is done. */
 export interface PreparedMessage {
@@ -40,6 +46,14 @@ export interface DraftMessage {
   readonly prepared: PreparedMessage | undefined;
 }
 
+/** A conversation that has found its rows. */
+export interface PlacedConversation {
+  /** In the order of the conversation. */
+  readonly runs: readonly Run[];
+  /** Writes what stands in no row yet, and shows these rows alone. */
+  readonly write: () => Promise<void>;
+}
+
 interface NewRow extends PreparedMessage {
   readonly seq: number;
   readonly revision: number;
@@ -53,8 +67,6 @@ interface FoundRow extends RowKey {
 
 /** The messages of all threads: each stands once, is counted once, and is never rewritten. */
 export class MessageLog {
-  readonly #recorded = new RecordedMessages();
-
   constructor(
     private readonly database: Database,
     private readonly counter: TokenCounter,
@@ -88,21 +100,17 @@ export class MessageLog {
   draft(messages: readonly BaseMessage[]): DraftMessage[] {
     return messages.map((message) => {
       const messageId = (message.id ??= uuidv7());
-      const recorded = this.#recorded.find(message);
+      const recorded = findRecorded(message);
       const prepared = recorded ? undefined : this.prepare(messageId, fromLangChain(message));
       return { messageId, message, state: stateOf(message), recorded, prepared };
     });
   }
 
   /**
-   * Makes `conversation`, which a graph hands over whole, what the thread holds: writes what is new or
-   * changed, and takes out what is gone.
-   * @returns the rows that it is, in its order
+   * Finds how to make `conversation`, which a graph hands over whole, what the thread holds: what is new or
+   * changed gets rows of its own, and what is gone is no longer shown.
    */
-  async recordConversation(
-    session: HeldSession,
-    conversation: readonly DraftMessage[],
-  ): Promise<readonly Run[]> {
+  async place(session: HeldSession, conversation: readonly DraftMessage[]): Promise<PlacedConversation> {
     const { handed, log } = await this.#identify(session, conversation);
     const places = placeMessages(handed, log, session.lastSeq);
     const fresh = conversation.flatMap((draft, index) => {
@@ -110,10 +118,16 @@ export class MessageLog {
       return isNew ? [{ ...this.#prepared(draft), seq, revision }] : [];
     });
     const runs = extendRuns([], places);
-    await this.showOnly(session, runs, fresh);
-    if (fresh.length > 0) await this.#insert(session, '', fresh);
-    this.#remember(session, conversation, places);
-    return runs;
+    return {
+      runs,
+      write: async () => {
+        this.#remember(session, conversation, places);
+        await Promise.all([
+          this.showOnly(session, runs, fresh),
+          fresh.length > 0 && this.#insert(session, '', fresh),
+        ]);
+      },
+    };
   }
 
   /**
@@ -126,7 +140,15 @@ export class MessageLog {
     namespace: string,
     messages: readonly DraftMessage[],
   ): Promise<RowKey[]> {
-    const isKnown = ({ recorded }: DraftMessage): boolean => recorded?.sessionId === session.sessionId;
+    const recorded = messages.flatMap((draft) =>
+      draft.recorded?.sessionId === session.sessionId ? [draft.recorded.row] : [],
+    );
+    // What the thread does not show may have been pruned since this process wrote or read it.
+    const hidden = recorded.filter((row) => !namesRow(session.liveRuns, row));
+    const areThere = await this.hasAll(session.tenantId, session.sessionId, extendRuns([], hidden));
+    const isKnown = (draft: DraftMessage): boolean =>
+      draft.recorded?.sessionId === session.sessionId &&
+      (areThere || namesRow(session.liveRuns, draft.recorded.row));
     const unknown = messages.filter((draft) => !isKnown(draft));
     let next = unknown.length > 0 ? await this.#lastSeq(session, namespace) : 0;
     const fresh = unknown.map((draft) => ({
@@ -140,11 +162,6 @@ export class MessageLog {
     this.#remember(session, unknown, rows);
     const written = rows.values();
     return messages.map((draft) => (isKnown(draft) ? draft.recorded?.row : written.next().value) as RowKey);
-  }
-
-  /** Where a message is known to stand, unchanged. */
-  find(message: BaseMessage): RecordedAt | undefined {
-    return this.#recorded.find(message);
   }
 
   /** Makes the rows of `runs` those that the thread shows, save for such as are yet to be written. */
@@ -163,18 +180,26 @@ export class MessageLog {
     const rows = await this.database.query<FoundRow>(sql.READ_RUNS, [
       tenantId,
       sessionId,
-      runs.map(([first]) => first),
-      runs.map(([, last]) => last),
-      runs.map(([, , revision]) => revision),
-      runs.map(([, , , namespace = '']) => namespace),
+      ...columnsOf(runs),
     ]);
     if (rows.length !== countRows(runs))
       throw new Error(`A checkpoint names ${countRows(runs)} messages and ${rows.length} are there.`);
     return rows.map(({ messageId, format, body, ...row }) => {
       const message = toLangChain({ format, body }, messageId);
-      this.#recorded.add(message, { sessionId, row });
+      noteRecorded(message, { sessionId, row });
       return message;
     });
+  }
+
+  /** Whether all messages that the runs name are there. */
+  async hasAll(tenantId: string, sessionId: string, runs: readonly Run[]): Promise<boolean> {
+    if (runs.length === 0) return true;
+    const [row] = await this.database.query<{ count: number }>(sql.COUNT_RUNS, [
+      tenantId,
+      sessionId,
+      ...columnsOf(runs),
+    ]);
+    return row?.count === countRows(runs);
   }
 
   /** The newest `limit` messages with a `seq` below `before`; undefined when there is no such thread. */
@@ -204,11 +229,12 @@ export class MessageLog {
 
   /** What identifies each message, and what of the log may be the same or may be replaced by it. */
   async #identify(
-    { tenantId, sessionId }: HeldSession,
+    { tenantId, sessionId, liveRuns }: HeldSession,
     conversation: readonly DraftMessage[],
   ): Promise<{ handed: HandedMessage[]; log: LoggedMessage[] }> {
+    // What the thread does not show may have been pruned since this process wrote or read it.
     const isKnown = ({ recorded }: DraftMessage): boolean =>
-      recorded?.sessionId === sessionId && !recorded.row.namespace;
+      recorded?.sessionId === sessionId && namesRow(liveRuns, recorded.row);
     const unknown = conversation.filter((draft) => !isKnown(draft));
     const found =
       unknown.length === 0
@@ -255,7 +281,7 @@ export class MessageLog {
   #remember({ sessionId }: HeldSession, messages: readonly DraftMessage[], rows: readonly RowKey[]): void {
     this.database.afterCommit(() => {
       for (const [index, { message, state }] of messages.entries())
-        this.#recorded.add(message, { sessionId, row: rows[index] as RowKey }, state);
+        noteRecorded(message, { sessionId, row: rows[index] as RowKey }, state);
     });
   }
 
@@ -287,4 +313,14 @@ export class MessageLog {
       live,
     ]);
   }
+}
+
+/** Runs as a statement takes them: an array for each of their four parts. */
+function columnsOf(runs: readonly Run[]): (number | string)[][] {
+  return [
+    runs.map(([first]) => first),
+    runs.map(([, last]) => last),
+    runs.map(([, , revision]) => revision),
+    runs.map(([, , , namespace = '']) => namespace),
+  ];
 }

@@ -65,6 +65,14 @@ export function countRows(runs: readonly Run[]): number {
   return runs.reduce((count, [first, last]) => count + last - first + 1, 0);
 }
 
+/** Whether a row is one that the runs name. */
+export function namesRow(runs: readonly Run[], { seq, revision, namespace = '' }: RowKey): boolean {
+  return runs.some(
+    ([first, last, ofRun, inRun = '']) =>
+      first <= seq && seq <= last && ofRun === revision && inRun === namespace,
+  );
+}
+
 /** The rows of `runs` that `others` do not name. */
 export function rowsMissing(runs: readonly Run[], others: readonly Run[]): RowKey[] {
   if (JSON.stringify(runs) === JSON.stringify(others)) return [];

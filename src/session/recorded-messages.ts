@@ -7,49 +7,59 @@ export interface RecordedAt {
   readonly row: RowKey;
 }
 
-/** The fields of a message at one moment, such that `===` tells whether they are still the same. */
-export type MessageState = readonly (readonly [field: string, value: unknown])[];
+/** The fields of a message at one moment, names and values in turn, such that `===` finds what has changed. */
+export type MessageState = readonly unknown[];
 
 interface Recorded extends RecordedAt {
   readonly state: MessageState;
 }
 
 /**
- * Which message objects are known to stand in the log, and where. A graph hands over its whole conversation at
+ * Where the object itself says where it stands. Not a WeakMap: the garbage collector spends a quarter of a
+ * graph's turn on one that holds its thousands of messages.
+ */
+const RECORDED = Symbol('triptych.recorded');
+
+/**
+ * Notes on a message object that it stands in the log, and where. A graph hands over its whole conversation at
  * every step, nearly all of it the very objects that it got from here; those need be neither serialised nor
  * looked up again. An object that was changed since is not recognised: its fields are compared, strings by
  * value and everything else by its JSON, which is a hundredth of what hashing the message costs.
+ * @param state what was written, which the object may no longer be
  */
-export class RecordedMessages {
-  readonly #recorded = new WeakMap<BaseMessage, Recorded>();
+export function noteRecorded(message: BaseMessage, at: RecordedAt, state = stateOf(message)): void {
+  if (!Object.isExtensible(message)) return;
+  const value: Recorded = { sessionId: at.sessionId, row: at.row, state };
+  Object.defineProperty(message, RECORDED, { value, configurable: true });
+}
 
-  /** @param state what was written, which the object may no longer be */
-  add(message: BaseMessage, at: RecordedAt, state: MessageState = stateOf(message)): void {
-    this.#recorded.set(message, { ...at, state });
-  }
-
-  /** Where the message stands as it is now; undefined when nowhere. */
-  find(message: BaseMessage): RecordedAt | undefined {
-    const recorded = this.#recorded.get(message);
-    return recorded && isUnchanged(message, recorded.state) ? recorded : undefined;
-  }
+/** Where the message stands as it is now; undefined when nowhere. */
+export function findRecorded(message: BaseMessage): RecordedAt | undefined {
+  const recorded = (message as { [RECORDED]?: Recorded })[RECORDED];
+  return recorded && isUnchanged(message, recorded.state) ? recorded : undefined;
 }
 
 export function stateOf(message: BaseMessage): MessageState {
   const values = message as unknown as Record<string, unknown>;
-  return fieldsOf(message).map((field) => [field, settled(values[field])]);
+  const state: unknown[] = [];
+  for (const field of Object.keys(message)) if (isOwn(field)) state.push(field, settled(values[field]));
+  return state;
 }
 
 function isUnchanged(message: BaseMessage, state: MessageState): boolean {
-  const fields = fieldsOf(message);
-  if (fields.length !== state.length) return false;
   const values = message as unknown as Record<string, unknown>;
-  return state.every(([field, value], place) => fields[place] === field && settled(values[field]) === value);
+  let place = 0;
+  for (const field of Object.keys(message)) {
+    if (!isOwn(field)) continue;
+    if (state[place] !== field || settled(values[field]) !== state[place + 1]) return false;
+    place += 2;
+  }
+  return place === state.length;
 }
 
 /** `lc_*` are LangChain's own bookkeeping. */
-function fieldsOf(message: BaseMessage): string[] {
-  return Object.keys(message).filter((field) => !field.startsWith('lc_'));
+function isOwn(field: string): boolean {
+  return !field.startsWith('lc_');
 }
 
 /** Something that `===` compares by value; what JSON cannot say is equal to nothing. */

@@ -31,9 +31,16 @@ import * as sql from './checkpoint.sql.js';
 import { WorkUnderWay } from './work-under-way.js';
 import { conversationAfter, isConversation } from './conversation.js';
 import { CLEARED, type HeldSession, type SessionRows } from './held-session.js';
-import type { DraftMessage, MessageLog } from './message-log.js';
-import { isRun as isRunOfRows, MessageReference, rowsMissing, type Run } from './message-reference.js';
+import type { DraftMessage, MessageLog, PlacedConversation } from './message-log.js';
+import {
+  countRows,
+  isRun as isRunOfRows,
+  MessageReference,
+  rowsMissing,
+  type Run,
+} from './message-reference.js';
 import { conceal, reveal } from './opaque-values.js';
+import { findRecorded } from './recorded-messages.js';
 import type { SessionLeases } from './session-leases.js';
 import { requireThreadId } from './thread-id.js';
 
@@ -193,7 +200,8 @@ export class TenantCheckpointer extends PostgresSaver {
       if (known !== undefined && known !== kept) throw new SessionConflictError(CLEARED);
       const sessionId = kept ?? (await sessions.beginAndKeep(this.#tenant, threadId as string));
       const isOwn = drafts.every(([, value]) => !isForeign(value, sessionId));
-      const rows = isOwn ? short : whole;
+      const named = drafts.flatMap(([, value]) => (value instanceof MessageReference ? value.runs : []));
+      const rows = isOwn && (await this.#parts.log.hasAll(this.#tenant, sessionId, named)) ? short : whole;
       const isSpecial = writes.every(([channel]) => channel in WRITES_IDX_MAP);
       await database.query(isSpecial ? sql.REPLACE_WRITES : sql.KEEP_WRITES, [
         key,
@@ -263,10 +271,11 @@ export class TenantCheckpointer extends PostgresSaver {
     try {
       await database.unitOfWork(async () => {
         const session = await sessions.hold(this.#tenant, threadId as string);
-        const references = isRoot(config)
+        const { references, writes } = isRoot(config)
           ? await this.#keepRoot(session, write, prepared.drafts)
           : await this.#keepNested(session, write, prepared.drafts);
-        await this.#save(key, prepared, references);
+        // None depends on another, so all of them travel at once.
+        await Promise.all([...writes.map((start) => start()), this.#save(key, prepared, references)]);
         database.afterCommit(() => {
           this.#lineage.belongs(checkpoint.id, session.sessionId);
         });
@@ -302,35 +311,44 @@ export class TenantCheckpointer extends PostgresSaver {
     return { write, drafts, blobs, metadata, checkpoint: this._dumpCheckpoint(checkpoint) };
   }
 
-  /** Makes the conversation of a checkpoint that of the thread. Answers what the checkpoint keeps instead. */
-  async #keepRoot(held: HeldSession, write: CheckpointWrite, drafts: ChannelDrafts): Promise<References> {
+  /** Makes the conversation of a checkpoint that of the thread. */
+  async #keepRoot(held: HeldSession, write: CheckpointWrite, drafts: ChannelDrafts): Promise<KeptCheckpoint> {
     const { sessions, log, audit } = this.#parts;
-    const { checkpoint } = write;
     const { session, goesOn } = await this.#position(held, write);
+    const { sessionId, liveRuns, threadId } = session;
     const draft = drafts.get(MESSAGES);
     const conversation =
       draft?.shape === 'delta' ? await this.#delta(session, write, goesOn) : draft?.messages;
-    let runs: readonly Run[] | undefined;
-    if (conversation) runs = await log.recordConversation(session, conversation);
-    else if (!goesOn) runs = await this.#conversationBefore(session, write);
-    if (!goesOn && !write.isFork && rowsMissing(session.liveRuns, runs ?? []).length > 0)
+    let placed: PlacedConversation | undefined;
+    if (conversation) placed = await log.place(session, conversation);
+    else if (!goesOn) {
+      const runs = await this.#conversationBefore(session, write);
+      placed = { runs, write: () => log.showOnly(session, runs) };
+    }
+    const runs = placed?.runs ?? liveRuns;
+    if (!goesOn && !write.isFork && rowsMissing(liveRuns, runs).length > 0)
       throw new SessionConflictError(OVERTAKEN);
-    if (conversation) requireLaidOver(session, runs ?? []);
-    if (!runs || JSON.stringify(runs) === JSON.stringify(session.liveRuns))
-      await sessions.saveHead(session, checkpoint.id, conversation !== undefined);
-    else {
-      if (!conversation) await log.showOnly(session, runs);
-      const messageCount = await sessions.saveConversation(session, checkpoint.id, runs);
-      const details = { version: session.version + 1, messageCount };
-      const entry = { action: 'session.write', objectType: 'session', objectId: session.threadId } as const;
-      await audit.record({ ...entry, details });
-    }
+    if (conversation) requireLaidOver(session, runs);
     const references = await this.#referAside(session, write, drafts);
-    if (draft && runs) {
+    if (draft) {
       const shape = draft.shape === 'list' ? 'list' : 'snapshot';
-      references.set(MESSAGES, new MessageReference(session.sessionId, runs, shape));
+      references.set(MESSAGES, new MessageReference(sessionId, runs, shape));
     }
-    return references;
+    const { id } = write.checkpoint;
+    if (JSON.stringify(runs) === JSON.stringify(liveRuns)) {
+      const saveHead = (): Promise<void> => sessions.saveHead(session, id, conversation !== undefined);
+      return { references, writes: [() => placed?.write(), saveHead] };
+    }
+    const entry = { action: 'session.write', objectType: 'session', objectId: threadId } as const;
+    const details = { version: session.version + 1, messageCount: countRows(runs) };
+    return {
+      references,
+      writes: [
+        () => placed?.write(),
+        () => sessions.saveConversation(session, id, runs),
+        () => audit.record({ ...entry, details }),
+      ],
+    };
   }
 
   /**
@@ -408,13 +426,13 @@ export class TenantCheckpointer extends PostgresSaver {
     session: HeldSession,
     write: CheckpointWrite,
     drafts: ChannelDrafts,
-  ): Promise<References> {
+  ): Promise<KeptCheckpoint> {
     const { config, metadata } = write;
     const above = Object.values(metadata.parents).map((id) => this.#lineage.sessionOf(id));
     if (above.some((sessionId) => sessionId !== undefined && sessionId !== session.sessionId))
       throw new SessionConflictError(CLEARED);
     await this.#requireParent(session, config);
-    return this.#referAside(session, write, drafts);
+    return { references: await this.#referAside(session, write, drafts), writes: [] };
   }
 
   /** Writes the messages of all channels but the conversation's. */
@@ -529,7 +547,7 @@ export class TenantCheckpointer extends PostgresSaver {
   /** What a task wrote, with references in the place of the messages that a log holds already. */
   #short(value: unknown): unknown {
     if (!isConversation(value)) return value;
-    const places = value.map((message) => this.#parts.log.find(message));
+    const places = value.map((message) => findRecorded(message));
     const sessionId = places.find((place) => place)?.sessionId;
     if (sessionId === undefined) return value;
     const rows = value.map((message, index) => {
@@ -643,6 +661,12 @@ type ChannelDrafts = ReadonlyMap<string, ChannelDraft>;
 
 /** What a checkpoint keeps of each channel of messages. */
 type References = Map<string, MessageReference>;
+
+/** What a checkpoint keeps in the place of messages, and what has to be written with it. */
+interface KeptCheckpoint {
+  readonly references: References;
+  readonly writes: readonly (() => Promise<unknown> | undefined)[];
+}
 
 /** A checkpoint, serialised but for its messages. */
 interface PreparedCheckpoint {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { UsageError } from '../config/command-line.js';
 import { InvalidInputError } from '../errors.js';
-import { parseCommand, UsageError } from './tenant-command.js';
+import { parseCommand } from './tenant-command.js';
 import type { TenantRegistry } from './tenant-registry.js';
 
 /** What a command asks of the registry. */

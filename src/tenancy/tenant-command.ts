@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { UsageError, type Command as UnderstoodCommand } from '../config/command-line.js';
 import { InvalidInputError } from '../errors.js';
 import { SCOPES, type Scope } from './authenticator.js';
 import { confirmedErase } from './confirmed-erase.js';
@@ -91,13 +92,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 /** A command line that is understood: what to do, and how to say what came of it. */
-export interface TenantCommand {
-  readonly json: boolean;
+export interface TenantCommand extends UnderstoodCommand {
   run(registry: TenantRegistry): Promise<object>;
 }
-
-/** A command line that is not understood. */
-export class UsageError extends Error {}
 
 /**
  * @returns nothing when help is asked for

@@ -67,7 +67,7 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
     const { rate, quota, today } = await this.#limits.get(`${day} ${tenantId}`, () =>
       this.#find(tenantId, day),
     );
-    if (rate > 0) await this.#rates.admit(tenantId, rate);
+    if (rate > 0) this.#rates.admit(tenantId, rate);
     if (quota > 0) this.#quotas.admit(tenantId, quota, today);
   }
 

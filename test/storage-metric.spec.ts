@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { SessionStore } from '../src/session/session-store.js';
+import { StorageFigures } from '../src/session/storage-figures.js';
+import { TenantContext } from '../src/tenancy/tenant-context.js';
+import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
+import { createChat } from './support/graphs.js';
+import { TestService } from './support/service.js';
+
+describeOnEachEngine('the storage of tenants in /metrics', (createDatabase) => {
+  let database: TestDatabase;
+  let service: TestService;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    service = await TestService.start(database);
+  });
+  afterAll(async () => {
+    await service.stop();
+    await database.drop();
+  });
+
+  /** The lines of our gauges, by name and labels. */
+  const gauges = async (of = service): Promise<Record<string, number>> => {
+    await of.app.get(StorageFigures).refresh({ maxAgeMs: 0 });
+    const { text } = await of.send('GET', '/metrics');
+    const lines = text
+      .split('\n')
+      .filter((line) => /^triptych_(storage_bytes|sessions|messages)\b/.test(line));
+    return Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+    );
+  };
+  const say = (tenant: string, threadId: string, content: string) =>
+    service.as(tenant).post(`/v1/sessions/${threadId}/messages`, { messages: [{ role: 'user', content }] });
+
+  it('moves with an append, and falls with a clear', async () => {
+    expect(await gauges()).toEqual({ triptych_sessions: 0, triptych_messages: 0 });
+    await say('acme', 'one', 'hello');
+    const first = await gauges();
+    expect(first).toMatchObject({ triptych_sessions: 1, triptych_messages: 1 });
+    expect(first['triptych_storage_bytes{kind="messages"}']).toBeGreaterThan(10);
+    expect(first['triptych_storage_bytes{kind="checkpoints"}']).toBe(0);
+
+    // Text that does not compress: bytes are those on disk.
+    const text = Array.from({ length: 900 }, (_, index) =>
+      ((index * 2_654_435_761) % 4_294_967_296).toString(36),
+    );
+    await say('acme', 'one', text.join(''));
+    const second = await gauges();
+    expect(second).toMatchObject({ triptych_sessions: 1, triptych_messages: 2 });
+    const bytes = 'triptych_storage_bytes{kind="messages"}';
+    expect((second[bytes] ?? 0) - (first[bytes] ?? 0)).toBeGreaterThan(2_000);
+
+    await service.as('acme').delete('/v1/sessions/one');
+    expect(await gauges()).toEqual({
+      triptych_sessions: 0,
+      triptych_messages: 0,
+      'triptych_storage_bytes{kind="messages"}': 0,
+      'triptych_storage_bytes{kind="checkpoints"}': 0,
+    });
+  });
+
+  it('counts checkpoints, and what pruning leaves of them', async () => {
+    const inTenant = <T>(work: (store: SessionStore) => Promise<T>): Promise<T> =>
+      service.app.get(TenantContext).run('acme', () => work(service.app.get(SessionStore)));
+    await inTenant(async ({ checkpointer }) => {
+      const graph = createChat(checkpointer);
+      for (const turn of ['one', 'two', 'three'])
+        await graph.invoke(
+          { messages: [{ role: 'user', content: turn }] },
+          { configurable: { thread_id: 'graph' } },
+        );
+    });
+    const bytes = 'triptych_storage_bytes{kind="checkpoints"}';
+    const before = (await gauges())[bytes] ?? 0;
+    await inTenant((store) => store.prune('graph'));
+    const after = (await gauges())[bytes] ?? 0;
+    expect(after).toBeGreaterThan(0);
+    expect(after).toBeLessThan(before / 3);
+    await service.as('acme').delete('/v1/sessions/graph');
+  });
+
+  it('estimates what is beyond its sample', async () => {
+    const text = 'x'.repeat(100);
+    const append = (threadId: string, count: number) =>
+      service.app.get(TenantContext).run('large', () =>
+        service.app.get(SessionStore).appendMessages(
+          threadId,
+          Array.from({ length: count }, () => ({ role: 'user', content: text })),
+        ),
+      );
+    for (let thread = 0; thread < 24; thread += 1) await append(`thread ${thread}`, 1_000);
+    service.app.get(StorageFigures).served('large');
+    await service.app.get(StorageFigures).refresh({ maxAgeMs: 0 });
+    const figure = service.app.get(StorageFigures).read().get('large');
+    expect(figure).toMatchObject({ sessions: 24, messages: 24_000 });
+    const [{ bytes }] = (await service.app
+      .get(TenantContext)
+      .run('large', () =>
+        service.app
+          .get(StorageFigures)
+          ['database'].query<{ bytes: number }>(
+            `SELECT sum(pg_column_size(body) + pg_column_size(message_id))::float8 AS bytes FROM shared.session_messages`,
+          ),
+      )) as [{ bytes: number }];
+    expect((figure?.messageBytes ?? 0) / bytes).toBeCloseTo(1, 2);
+  });
+
+  it('names tenants only where that is asked for', async () => {
+    await say('acme', 'one', 'hello');
+    expect(JSON.stringify(await gauges())).not.toContain('acme');
+    if (database.engine === 'embedded') return; // one process on one database
+    const labelled = await TestService.start(database, { metrics: { tenantLabel: true } });
+    try {
+      await labelled.as('acme').get('/v1/sessions');
+      await labelled.as('globex').get('/v1/sessions');
+      const byTenant = await gauges(labelled);
+      expect(byTenant['triptych_messages{tenant="acme"}']).toBe(1);
+      expect(byTenant['triptych_messages{tenant="globex"}']).toBe(0);
+    } finally {
+      await labelled.stop();
+    }
+  });
+});
