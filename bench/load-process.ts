@@ -2,13 +2,17 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadOrder, LoadRequest, LoadResult } from './load.js';
 
+/** Connections stay open between orders, as those of an SDK do: this is about requests, not about connecting. */
+const agents = new Map<number, Agent>();
+
 /** The process that {@link LoadProcess} starts: each message is an order, each answer its result. */
 process.on('message', (order: LoadOrder) => {
   void run(order).then((result) => process.send?.(result));
 });
 
 async function run({ url, apiKey, requests, rate, seconds, connections }: LoadOrder): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const agent = agents.get(connections) ?? new Agent({ keepAlive: true, maxSockets: connections });
+  agents.set(connections, agent);
   const times: Record<string, number[]> = {};
   const statuses: Record<string, number> = {};
   const waiting = new Set<Promise<void>>();
@@ -36,7 +40,6 @@ async function run({ url, apiKey, requests, rate, seconds, connections }: LoadOr
   }
   const taken = (performance.now() - began) / 1_000;
   await Promise.all(waiting);
-  agent.destroy();
   return { times, statuses, sent, leftOut, seconds: taken };
 }
 

@@ -12,7 +12,7 @@ import { atMost } from './target.js';
 const BESIDE = 'beside';
 const ALONE = 'alone';
 /** Requests per second. */
-const RATE = { limit: 200, calm: 50, flood: 2_000 };
+const RATE = { limit: 50, calm: 25, flood: 500 };
 const CONNECTIONS = { calm: 32, flood: 256 };
 const WARM_UP_S = 2;
 /** In an order in which neither comes later than the other on average. */
@@ -49,7 +49,7 @@ async function measure(url: string, { effort, tell }: Bench): Promise<Findings> 
       calm.run({ url: service.url, ...quiet, rate: RATE.calm, connections: CONNECTIONS.calm, seconds });
     const flooding = (seconds: number): Promise<LoadResult> =>
       flood.run({ url: service.url, ...loud, rate: RATE.flood, connections: CONNECTIONS.flood, seconds });
-    await calmly(WARM_UP_S);
+    await Promise.all([calmly(WARM_UP_S), flooding(WARM_UP_S)]);
     const results: Record<typeof ALONE | typeof BESIDE, LoadResult[]> = { [ALONE]: [], [BESIDE]: [] };
     const floods: LoadResult[] = [];
     for (const [number, kind] of WINDOWS.entries()) {

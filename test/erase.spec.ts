@@ -47,17 +47,11 @@ describeOnEachEngine('erase', (createDatabase) => {
     const messages = [{ role: 'user', content: MARKER }];
     expect((await client.post('/v1/sessions/trip/messages', { messages })).status).toBe(201);
     expect((await client.post('/v1/memories', { agentId: 'a', content: MARKER })).status).toBe(201);
-    await service.app
-      .get(TenantContext)
-      .run(tenant, () =>
-        service.app
-          .get(SessionStore)
-          .checkpointer.putWrites(
-            { configurable: { thread_id: 'trip', checkpoint_ns: '', checkpoint_id: 'c' } },
-            [['channel', MARKER]],
-            'task',
-          ),
-      );
+    const { checkpointer } = service.app.get(SessionStore);
+    await service.app.get(TenantContext).run(tenant, async () => {
+      const tuple = await checkpointer.getTuple({ configurable: { thread_id: 'trip' } });
+      await checkpointer.putWrites(tuple?.config ?? {}, [['channel', MARKER]], 'task');
+    });
     await sql(`
       BEGIN; SET LOCAL app.tenant_id = '${tenant}';
       INSERT INTO shared.tenants (tenant_id) VALUES ('${tenant}');

@@ -36,6 +36,7 @@ const VARIABLES: readonly (readonly [name: string, path: string, parse: Parse])[
   ['JWT_ALGORITHMS', 'jwt.algorithms', list],
   ['JWT_TENANT_CLAIM', 'jwt.tenantClaim', text],
   ['RATE_LIMIT', 'limits.rate', number],
+  ['TENANT_CONCURRENCY', 'limits.concurrency', number],
   ['DAILY_QUOTA', 'limits.dailyQuota', number],
   ['EMBEDDINGS', 'embeddings.provider', text],
   ['OPENAI_API_KEY', 'embeddings.apiKey', text],

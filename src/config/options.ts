@@ -79,8 +79,13 @@ const settingsSchema = z.strictObject({
     .prefault({}),
   limits: z
     .strictObject({
-      /** Requests per second of each tenant; 0: no limit. Absent: 200, and no limit with `auth.mode` dev. */
+      /** Requests per second of each tenant; 0: no limit. Absent: 50, and no limit with `auth.mode` dev. */
       rate: z.int().min(0).max(1_000_000).optional(),
+      /**
+       * Requests of each tenant that are worked on at once; others wait in line. 0: no limit. Absent: 2, and no
+       * limit with `auth.mode` dev.
+       */
+      concurrency: z.int().min(0).max(10_000).optional(),
       /** Requests per day (UTC) of each tenant; 0: no limit. */
       dailyQuota: z.int().min(0).max(2_000_000_000).default(0),
     })

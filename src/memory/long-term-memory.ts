@@ -10,6 +10,7 @@ import { InvalidInputError, NotFoundError } from '../errors.js';
 import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
+import { betweenTurns } from '../tenancy/tenant-turns.js';
 import { TenantRepository } from '../tenancy/tenant-repository.js';
 import { MemoryEntry, type ScoredMemory } from './memory-entry.entity.js';
 import {
@@ -90,7 +91,7 @@ export class LongTermMemory {
     validateContent(query, 'query');
     requireInteger(limit, 'limit', 1, MAX_RESULTS);
     if (agentId !== undefined) requireText(agentId, 'agentId', MAX_AGENT_ID);
-    const [vector] = await this.embedder.embed([query], 'query');
+    const [vector] = await betweenTurns(() => this.embedder.embed([query], 'query'));
     const rows = await this.database.query<MemoryEntry & { score: number }>(NEAREST, [
       tenantId,
       JSON.stringify(vector),
@@ -119,7 +120,8 @@ export class LongTermMemory {
     const before = await this.get(memoryId);
     const { content, metadata, source } = change;
     const rewritten = content !== undefined && content !== before.content ? content : undefined;
-    const [vector] = rewritten === undefined ? [] : await this.embedder.embed([rewritten], 'document');
+    const [vector] =
+      rewritten === undefined ? [] : await betweenTurns(() => this.embedder.embed([rewritten], 'document'));
     return this.database.unitOfWork(async () => {
       const changed = await this.#entries.update(
         { memoryId },
@@ -198,10 +200,8 @@ export class LongTermMemory {
     answerOf: (entries: MemoryEntry[]) => unknown,
   ): Promise<MemoryEntry[]> {
     const tenantId = this.tenants.require();
-    const vectors = await this.embedder.embed(
-      memories.map(({ content }) => content),
-      'document',
-    );
+    const texts = memories.map(({ content }) => content);
+    const vectors = await betweenTurns(() => this.embedder.embed(texts, 'document'));
     const now = new Date();
     const entries = memories.map(({ agentId, content, metadata = {}, source = null }) => ({
       tenantId,

@@ -3,14 +3,38 @@ import type { RunnableConfig } from '@langchain/core/runnables';
 /** Checkpoints that are remembered of each kind; what is forgotten is looked up in the database. */
 const REMEMBERED = 10_000;
 
+/** What one run of a graph has done so far; a subgraph's run is one of its own. */
+export interface GraphRun {
+  /** The session in which it reads and writes, as soon as there is one. */
+  sessionId: string | undefined;
+  /** A checkpoint of it was refused: nothing more of it is taken. */
+  isRefused: boolean;
+  /** The checkpoints that it has put. */
+  readonly put: Set<string>;
+  /** What its tasks wrote, by checkpoint and task. */
+  readonly written: { readonly checkpointId: string; readonly taskId: string }[];
+}
+
 /**
- * What this process knows of checkpoints beyond what their tables say: of which session each is, which ones
- * were refused, and which ones somebody asked for by name in order to go on from there.
+ * What this process knows of checkpoints beyond what their tables say: of which session each is, of which run,
+ * and which ones somebody asked for by name in order to go on from there.
  */
 export class CheckpointLineage {
   readonly #sessions = new Map<string, string>();
-  readonly #refused = new Map<string, true>();
   readonly #requested = new Map<string, true>();
+  /** LangGraph makes the metadata of a run's configuration anew for each run, and hands it on as it is. */
+  readonly #runs = new WeakMap<object, GraphRun>();
+
+  /** The run that a configuration is of; undefined when the saver is called by hand. */
+  runOf({ metadata }: RunnableConfig): GraphRun | undefined {
+    if (metadata === undefined) return undefined;
+    let run = this.#runs.get(metadata);
+    if (!run) {
+      run = { sessionId: undefined, isRefused: false, put: new Set(), written: [] };
+      this.#runs.set(metadata, run);
+    }
+    return run;
+  }
 
   /** A checkpoint was read or written as one of a session. */
   belongs(checkpointId: string, sessionId: string): void {
@@ -20,15 +44,6 @@ export class CheckpointLineage {
   /** The session of a checkpoint, if this process has seen it. */
   sessionOf(checkpointId: string): string | undefined {
     return this.#sessions.get(checkpointId);
-  }
-
-  /** A checkpoint was refused, so nothing that belongs to it may be kept either. */
-  refuse(checkpointId: string): void {
-    remember(this.#refused, checkpointId, true);
-  }
-
-  isRefused(checkpointId: string): boolean {
-    return this.#refused.has(checkpointId);
   }
 
   /** Somebody reads the checkpoint that `config` names. */

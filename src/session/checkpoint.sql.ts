@@ -49,9 +49,12 @@ export const FIND_WRITES = `
    WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3 AND channel = $4
    ORDER BY task_id, idx`;
 
+/** What tasks wrote, each of $4 for the checkpoint at its place in $3. */
 export const DELETE_WRITES = `
-  DELETE FROM checkpoints.checkpoint_writes
-   WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3`;
+  DELETE FROM checkpoints.checkpoint_writes w
+   USING unnest($3::text[], $4::text[]) AS r (checkpoint_id, task_id)
+   WHERE w.thread_id = $1 AND w.checkpoint_ns = $2
+     AND w.checkpoint_id = r.checkpoint_id AND w.task_id = r.task_id`;
 
 /** The tenant's threads with messages that no checkpoint holds yet; of LangGraph's tables this asks nothing. */
 export const THREADS_AHEAD = `

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import { SessionBusyError } from '../errors.js';
+import { betweenTurns } from '../tenancy/tenant-turns.js';
 import * as sql from './session.sql.js';
 
 /** A process that dies leaves its lease behind; it is over after this long. */
@@ -86,8 +87,8 @@ export class SessionLeases {
       if (!(error instanceof SessionBusyError) || this.database.isInUnitOfWork) throw error;
     }
     const deadline = Date.now() + waitMs;
-    return this.#inLine(tenantId, threadId, deadline, () =>
-      this.#untilFree(tenantId, threadId, deadline, work),
+    return betweenTurns(() =>
+      this.#inLine(tenantId, threadId, deadline, () => this.#untilFree(tenantId, threadId, deadline, work)),
     );
   }
 

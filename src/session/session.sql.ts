@@ -113,7 +113,7 @@ export const GIVE_LEASE_BACK = `
      WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 AND version = 0 AND head_id IS NULL
   )
   UPDATE shared.sessions SET held_by = NULL, held_until = NULL
-   WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3
+   WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 AND (version > 0 OR head_id IS NOT NULL)
   RETURNING coalesce(wanted_until > clock_timestamp(), false) AS "isWanted"`;
 
 /** The threads that changed before ($3, $4), if these are given, newest first. */

@@ -17,7 +17,6 @@ import {
   type CheckpointPendingWrite,
   type CheckpointTuple,
   type PendingWrite,
-  type SerializerProtocol,
 } from '@langchain/langgraph-checkpoint';
 import type { Database } from '../database/database.js';
 import { requireStorable } from '../database/storable.js';
@@ -25,7 +24,7 @@ import { InvalidInputError, SessionConflictError } from '../errors.js';
 import type { AuditLog } from '../tenancy/audit-log.js';
 import { threadKey, threadOf } from '../tenancy/thread-key.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
-import { checkpointIdOf, CheckpointLineage, isRun } from './checkpoint-lineage.js';
+import { checkpointIdOf, CheckpointLineage, isRun, type GraphRun } from './checkpoint-lineage.js';
 import { CheckpointSerializer } from './checkpoint-serializer.js';
 import * as sql from './checkpoint.sql.js';
 import { WorkUnderWay } from './work-under-way.js';
@@ -39,7 +38,6 @@ import {
   rowsMissing,
   type Run,
 } from './message-reference.js';
-import { conceal, reveal } from './opaque-values.js';
 import { findRecorded } from './recorded-messages.js';
 import type { SessionLeases } from './session-leases.js';
 import { requireThreadId } from './thread-id.js';
@@ -65,7 +63,6 @@ export interface CheckpointerParts {
  */
 export class TenantCheckpointer extends PostgresSaver {
   readonly #parts: CheckpointerParts;
-  readonly #values: SerializerProtocol;
   readonly #lineage = new CheckpointLineage();
   /** Checkpoints of this process that are being written, and what is being written for them, by id. */
   readonly #underWay = new WorkUnderWay();
@@ -73,7 +70,6 @@ export class TenantCheckpointer extends PostgresSaver {
   constructor(parts: CheckpointerParts) {
     super(parts.database.pool, undefined, { schema: 'checkpoints' });
     this.#parts = parts;
-    this.#values = this.serde;
     this.serde = new CheckpointSerializer(this.serde);
   }
 
@@ -115,6 +111,8 @@ export class TenantCheckpointer extends PostgresSaver {
       if (newest && session?.headId && session.headId !== tuple?.checkpoint.id)
         tuple = await super.getTuple(at(stored, session.headId));
       if (tuple && newest && session?.laidOver) tuple = laidOver(tuple, session.sessionId, session.laidOver);
+      const run = this.#lineage.runOf(config);
+      if (run) run.sessionId ??= session?.sessionId;
       return tuple && this.#seen(tuple, session?.sessionId);
     });
   }
@@ -188,6 +186,7 @@ export class TenantCheckpointer extends PostgresSaver {
     const { sessions, leases, database } = this.#parts;
     const threadId = threadIdOf(config);
     const key = this.#key(threadId);
+    const run = this.#lineage.runOf(config);
     // As they are now: the graph goes on with the same objects, and gives ids to messages that have none.
     const drafts = writes.map(([channel, value]): PendingWrite => [channel, this.#short(value)]);
     const dump = (values: PendingWrite[]): ReturnType<PostgresSaver['_dumpWrites']> =>
@@ -195,9 +194,10 @@ export class TenantCheckpointer extends PostgresSaver {
     const [short, whole] = await Promise.all([dump(drafts), dump(writes)]);
     await database.unitOfWork(async () => {
       const kept = await sessions.keep(this.#tenant, threadId as string);
-      const known =
-        leases.current(this.#tenant, threadId as string)?.sessionId ?? this.#lineage.sessionOf(checkpointId);
-      if (known !== undefined && known !== kept) throw new SessionConflictError(CLEARED);
+      const lease = leases.current(this.#tenant, threadId as string);
+      const known = lease?.sessionId ?? run?.sessionId ?? this.#lineage.sessionOf(checkpointId);
+      if (run?.isRefused || (known !== undefined && known !== kept)) throw new SessionConflictError(CLEARED);
+      if (!run || kept === undefined) await this.#requireNamed(config, threadId as string);
       const sessionId = kept ?? (await sessions.beginAndKeep(this.#tenant, threadId as string));
       const isOwn = drafts.every(([, value]) => !isForeign(value, sessionId));
       const named = drafts.flatMap(([, value]) => (value instanceof MessageReference ? value.runs : []));
@@ -213,8 +213,9 @@ export class TenantCheckpointer extends PostgresSaver {
         rows.map((row) => row[6]),
         rows.map((row) => Buffer.from(row[7])),
       ]);
-      // Its checkpoint may have been refused while this was under way, and has then deleted what it saw.
-      if (this.#lineage.isRefused(checkpointId)) throw new SessionConflictError(CLEARED);
+      // Its run may have been refused while this was under way, and has then deleted what it saw.
+      if (run?.isRefused) throw new SessionConflictError(OVERTAKEN);
+      run?.written.push({ checkpointId, taskId });
     });
   }
 
@@ -241,16 +242,17 @@ export class TenantCheckpointer extends PostgresSaver {
     });
   }
 
-  /** What is in the column is JSON of PostgreSQL's; it goes through no serializer twice. */
-  protected override async _dumpMetadata(metadata: CheckpointMetadata): Promise<unknown> {
-    const [, data] = await this.#values.dumpsTyped(conceal(metadata));
-    const plain: unknown = JSON.parse(new TextDecoder().decode(data));
-    requireStorable(plain, 'metadata');
-    return plain;
+  /**
+   * Metadata is JSON in a column of its own, and is searched as such: it goes through no serializer.
+   * @throws InvalidInputError when it is not JSON
+   */
+  protected override _dumpMetadata(metadata: CheckpointMetadata): Promise<unknown> {
+    requireStorable(metadata, 'metadata');
+    return Promise.resolve(JSON.parse(JSON.stringify(metadata)));
   }
 
-  protected override async _loadMetadata(metadata: Record<string, unknown>): Promise<unknown> {
-    return reveal(await this.#values.loadsTyped('json', JSON.stringify(metadata)));
+  protected override _loadMetadata(metadata: Record<string, unknown>): Promise<unknown> {
+    return Promise.resolve(metadata);
   }
 
   async #put(write: CheckpointWrite): Promise<RunnableConfig> {
@@ -268,9 +270,12 @@ export class TenantCheckpointer extends PostgresSaver {
     const { config, checkpoint } = write;
     const { database, sessions } = this.#parts;
     const threadId = threadIdOf(config);
+    const run = this.#lineage.runOf(config);
     try {
       await database.unitOfWork(async () => {
         const session = await sessions.hold(this.#tenant, threadId as string);
+        if (run?.isRefused || (run?.sessionId ?? session.sessionId) !== session.sessionId)
+          throw new SessionConflictError(CLEARED);
         const { references, writes } = isRoot(config)
           ? await this.#keepRoot(session, write, prepared.drafts)
           : await this.#keepNested(session, write, prepared.drafts);
@@ -278,11 +283,13 @@ export class TenantCheckpointer extends PostgresSaver {
         await Promise.all([...writes.map((start) => start()), this.#save(key, prepared, references)]);
         database.afterCommit(() => {
           this.#lineage.belongs(checkpoint.id, session.sessionId);
+          run?.put.add(checkpoint.id);
+          if (run) run.sessionId = session.sessionId;
         });
       });
       return at(config, checkpoint.id);
     } catch (error) {
-      if (error instanceof SessionConflictError) await this.#dropWrites(key, config, checkpoint.id);
+      if (run && error instanceof SessionConflictError) await this.#refuse(run, key, config);
       throw error;
     }
   }
@@ -557,10 +564,35 @@ export class TenantCheckpointer extends PostgresSaver {
     return MessageReference.of(sessionId, rows);
   }
 
-  /** What tasks wrote for a checkpoint that was refused. */
-  async #dropWrites(key: string, config: RunnableConfig, checkpointId: string): Promise<void> {
-    this.#lineage.refuse(checkpointId);
-    await this.#parts.database.query(sql.DELETE_WRITES, [key, namespaceOf(config), checkpointId]);
+  /** Ends a run: what its tasks wrote for checkpoints that it has not put is of no use to anybody. */
+  async #refuse(run: GraphRun, key: string, config: RunnableConfig): Promise<void> {
+    run.isRefused = true;
+    const loose = run.written.filter(({ checkpointId }) => !run.put.has(checkpointId));
+    if (loose.length === 0) return;
+    await this.#parts.database.query(sql.DELETE_WRITES, [
+      key,
+      namespaceOf(config),
+      loose.map(({ checkpointId }) => checkpointId),
+      loose.map(({ taskId }) => taskId),
+    ]);
+  }
+
+  /**
+   * A run writes for checkpoints that it is yet to put; but what it was told to go on from has to be there, and
+   * so has the checkpoint of writes that come by hand.
+   * @throws SessionConflictError when it is not
+   */
+  async #requireNamed(config: RunnableConfig, threadId: string): Promise<void> {
+    const named = isRun(config)
+      ? (config.metadata?.['checkpoint_id'] as string | undefined)
+      : checkpointIdOf(config);
+    if (named === undefined) return;
+    const [found] = await this.#parts.database.query<{ exists: boolean }>(sql.CHECKPOINT_EXISTS, [
+      this.#key(threadId),
+      namespaceOf(config),
+      named,
+    ]);
+    if (!found?.exists) throw new SessionConflictError(CLEARED);
   }
 
   /** Reads again when the thread was cleared between a checkpoint and its messages. */

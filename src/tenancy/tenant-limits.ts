@@ -8,11 +8,14 @@ import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
 import { dayOf, QuotaCounter } from './quota-counter.js';
 import { RateLimiter } from './rate-limiter.js';
+import { TenantTurns } from './tenant-turns.js';
 import { ShortLivedCache, type ShortLived } from './short-lived-cache.js';
 import { TenantContext } from './tenant-context.js';
 
 /** Requests per second of a tenant whose credential was proven; in development nobody's was. */
-const DEFAULT_RATE = 200;
+const DEFAULT_RATE = 50;
+/** Requests of such a tenant that are worked on at once. */
+const DEFAULT_AT_ONCE = 2;
 /** A changed limit holds everywhere after this long at most. */
 const LIMITS_KEPT_FOR_MS = 5_000;
 const LIMITS_KEPT = 10_000;
@@ -42,6 +45,7 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
   readonly #unlimited: boolean;
   readonly #limits = new ShortLivedCache<Limits>(LIMITS_KEPT);
   readonly #rates = new RateLimiter();
+  readonly #turns: TenantTurns;
   readonly #quotas: QuotaCounter;
   #flushing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -55,6 +59,7 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
     this.#defaults = { rate: limits.rate ?? (isDev ? 0 : DEFAULT_RATE), quota: limits.dailyQuota };
     this.#unlimited = isDev && this.#defaults.rate === 0 && this.#defaults.quota === 0;
     this.#quotas = new QuotaCounter(database, tenants);
+    this.#turns = new TenantTurns(limits.concurrency ?? (isDev ? 0 : DEFAULT_AT_ONCE));
   }
 
   /**
@@ -69,6 +74,11 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
     );
     if (rate > 0) this.#rates.admit(tenantId, rate);
     if (quota > 0) this.#quotas.admit(tenantId, quota, today);
+  }
+
+  /** Runs `work` when it is the tenant's turn: see {@link TenantTurns.take}. */
+  inTurn<T>(tenantId: string, work: () => Promise<T>): Promise<T> {
+    return this.#turns.take(tenantId, work);
   }
 
   onApplicationBootstrap(): void {
