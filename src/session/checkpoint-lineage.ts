@@ -1,4 +1,5 @@
 import type { RunnableConfig } from '@langchain/core/runnables';
+import { checkpointIdOf, isRun } from './checkpoint-config.js';
 
 /** Checkpoints that are remembered of each kind; what is forgotten is looked up in the database. */
 const REMEMBERED = 10_000;
@@ -62,15 +63,6 @@ export class CheckpointLineage {
     const id = checkpointIdOf(config);
     return id !== undefined && this.#requested.has(id);
   }
-}
-
-/** A configuration that comes from a run of a graph, and not from a call of the saver by hand. */
-export function isRun(config: RunnableConfig): boolean {
-  return config.metadata !== undefined;
-}
-
-export function checkpointIdOf({ configurable }: RunnableConfig): string | undefined {
-  return configurable?.['checkpoint_id'] as string | undefined;
 }
 
 /** The oldest goes when there are too many. */

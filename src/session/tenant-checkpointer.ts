@@ -7,7 +7,6 @@ import {
   DeltaSnapshot,
   emptyCheckpoint,
   isDeltaSnapshot,
-  maxChannelVersion,
   uuid6,
   WRITES_IDX_MAP,
   type ChannelVersions,
@@ -24,8 +23,24 @@ import { InvalidInputError, SessionConflictError } from '../errors.js';
 import type { AuditLog } from '../tenancy/audit-log.js';
 import { threadKey, threadOf } from '../tenancy/thread-key.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
-import { checkpointIdOf, CheckpointLineage, isRun, type GraphRun } from './checkpoint-lineage.js';
+import { at, checkpointIdOf, isRoot, isRun, namespaceOf, threadIdOf } from './checkpoint-config.js';
+import { CheckpointLineage, type GraphRun } from './checkpoint-lineage.js';
 import { CheckpointSerializer } from './checkpoint-serializer.js';
+import {
+  isDelta,
+  isForeign,
+  laidOver,
+  MESSAGES,
+  newest,
+  OVERTAKEN,
+  requireLaidOver,
+  type ChannelDraft,
+  type ChannelDrafts,
+  type CheckpointWrite,
+  type KeptCheckpoint,
+  type PreparedCheckpoint,
+  type References,
+} from './checkpoint-write.js';
 import * as sql from './checkpoint.sql.js';
 import { WorkUnderWay } from './work-under-way.js';
 import { conversationAfter, isConversation } from './conversation.js';
@@ -41,9 +56,6 @@ import {
 import { findRecorded } from './recorded-messages.js';
 import type { SessionLeases } from './session-leases.js';
 import { requireThreadId } from './thread-id.js';
-
-/** The channel of `MessagesAnnotation` and of every prebuilt agent. */
-const MESSAGES = 'messages';
 
 /** What the checkpointer is made of. */
 export interface CheckpointerParts {
@@ -672,102 +684,4 @@ export class TenantCheckpointer extends PostgresSaver {
     requireThreadId(threadId, 'thread_id');
     return threadKey(tenantId, threadId);
   }
-}
-
-interface CheckpointWrite {
-  readonly config: RunnableConfig;
-  readonly checkpoint: Checkpoint;
-  readonly metadata: CheckpointMetadata;
-  readonly newVersions: ChannelVersions;
-  /** It means to go on from another checkpoint than the newest. */
-  readonly isFork: boolean;
-}
-
-/** The messages of a channel. */
-interface ChannelDraft {
-  readonly messages: readonly DraftMessage[];
-  /** 'delta': of a delta channel, whose checkpoints do not hold its value. */
-  readonly shape: 'list' | 'snapshot' | 'delta';
-}
-type ChannelDrafts = ReadonlyMap<string, ChannelDraft>;
-
-/** What a checkpoint keeps of each channel of messages. */
-type References = Map<string, MessageReference>;
-
-/** What a checkpoint keeps in the place of messages, and what has to be written with it. */
-interface KeptCheckpoint {
-  readonly references: References;
-  readonly writes: readonly (() => Promise<unknown> | undefined)[];
-}
-
-/** A checkpoint, serialised but for its messages. */
-interface PreparedCheckpoint {
-  readonly write: CheckpointWrite;
-  readonly drafts: ChannelDrafts;
-  readonly blobs: Awaited<ReturnType<PostgresSaver['_dumpBlobs']>>;
-  readonly checkpoint: unknown;
-  readonly metadata: unknown;
-}
-
-const OVERTAKEN = 'Somebody else wrote to the thread meanwhile.';
-
-function threadIdOf({ configurable }: RunnableConfig): string | undefined {
-  return configurable?.['thread_id'] as string | undefined;
-}
-
-function namespaceOf({ configurable }: RunnableConfig): string {
-  return (configurable?.['checkpoint_ns'] as string | undefined) ?? '';
-}
-
-/** A subgraph's checkpoints carry a namespace; the conversation of the thread is the root's. */
-function isRoot(config: RunnableConfig): boolean {
-  return namespaceOf(config) === '';
-}
-
-/** The same configuration, naming a checkpoint. */
-function at({ configurable }: RunnableConfig, checkpointId: string): RunnableConfig {
-  const { thread_id, checkpoint_ns = '' } = configurable as Record<string, string>;
-  return {
-    configurable: { thread_id, checkpoint_ns, checkpoint_id: checkpointId },
-  };
-}
-
-function newest(versions: ChannelVersions): number | undefined {
-  const all = Object.values(versions);
-  return all.length > 0 ? (maxChannelVersion(...all) as number) : undefined;
-}
-
-/** The newest checkpoint, with the messages that came since and stand in none. */
-function laidOver(tuple: CheckpointTuple, sessionId: string, runs: readonly Run[]): CheckpointTuple {
-  const { checkpoint } = tuple;
-  const before = checkpoint.channel_values[MESSAGES];
-  const shape = before instanceof MessageReference ? before.shape : 'list';
-  const values = { ...checkpoint.channel_values, [MESSAGES]: new MessageReference(sessionId, runs, shape) };
-  return { ...tuple, checkpoint: { ...checkpoint, channel_values: values } };
-}
-
-/**
- * A run that began before messages were laid over its checkpoint does not know of them.
- * @throws SessionConflictError when it would drop one
- */
-function requireLaidOver({ laidOverAfter, liveRuns }: HeldSession, runs: readonly Run[]): void {
-  if (laidOverAfter === null) return;
-  if (rowsMissing(liveRuns, runs).some(({ seq }) => seq > laidOverAfter))
-    throw new SessionConflictError(OVERTAKEN);
-}
-
-/** Whether a write changes the conversation and leaves out what it is now, as a delta channel does. */
-function isDelta({ checkpoint, metadata, newVersions }: CheckpointWrite): boolean {
-  const counters = (metadata as { counters_since_delta_snapshot?: object }).counters_since_delta_snapshot;
-  return (
-    MESSAGES in newVersions &&
-    !(MESSAGES in checkpoint.channel_values) &&
-    counters !== undefined &&
-    MESSAGES in counters
-  );
-}
-
-/** Whether a value refers to messages of another session. */
-function isForeign(value: unknown, sessionId: string): boolean {
-  return value instanceof MessageReference && value.sessionId !== sessionId;
 }
