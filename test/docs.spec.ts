@@ -68,6 +68,7 @@ describe('.env.example', () => {
       'JWT_AUDIENCE',
       'JWT_JWKS_URL',
       'RATE_LIMIT',
+      'TENANT_CONCURRENCY',
       'OPENAI_API_KEY',
       'OPENAI_BASE_URL',
     ]);

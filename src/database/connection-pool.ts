@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { PinnedConnection } from './pinned-connection.js';
 import { ScopedConnection, type Scope } from './scoped-connection.js';
+import { isEnded } from './wire.js';
 
 /** Names the tenant in whose scope the caller runs; `undefined` outside any scope. */
 export type TenantOfCaller = () => string | undefined;
@@ -127,12 +128,14 @@ export class ConnectionPool extends pg.Pool {
 /**
  * Looks after a connection while it is lent. An error on the wire between two queries is an event, and an
  * event nobody listens to ends the process; the next query reports it. A connection given back in
- * mid-transaction is closed: its next borrower would inherit that transaction.
+ * mid-transaction is closed: its next borrower would inherit that transaction. So is one whose backend was
+ * terminated, before its wire is cut under the next borrower.
  */
 function guard(client: pg.PoolClient): void {
   const release = client.release.bind(client);
   client.release = (error) => {
-    release(error === undefined || error === false ? client.getTransactionStatus() !== 'I' : error);
+    const isUseless = isEnded(client) || client.getTransactionStatus() !== 'I';
+    release(error === undefined || error === false ? isUseless : error);
   };
 }
 

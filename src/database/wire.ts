@@ -33,6 +33,14 @@ export class Wire {
   }
 }
 
+/** Connections whose backend has said goodbye; the wire is cut a moment later. */
+const ended = new WeakSet<pg.PoolClient>();
+
+/** Whether the backend of a connection was terminated, so that nobody else must get it. */
+export function isEnded(client: pg.PoolClient): boolean {
+  return ended.has(client);
+}
+
 /**
  * A client as a borrower sees it, every query of which goes through `query`; so it does for the callbacks of
  * node-postgres. The pool looks after the errors of a connection itself, for all of its borrowers.
@@ -42,8 +50,15 @@ export function lentClient(
   query: (query: Query) => Promise<pg.QueryResult>,
   release: (error?: Error | boolean) => void,
 ): pg.PoolClient {
+  const noted = (sent: Query): Promise<pg.QueryResult> => {
+    const answered = query(sent);
+    answered.catch((error: unknown) => {
+      if ((error as { severity?: string }).severity === 'FATAL') ended.add(client);
+    });
+    return answered;
+  };
   const overridden: Readonly<Record<string | symbol, unknown>> = {
-    query: callable(query),
+    query: callable(noted),
     release,
     on: () => client,
     once: () => client,

@@ -181,6 +181,25 @@ describe('conceal and reveal', () => {
     ]);
   });
 
+  it.each([
+    ['a', '"'],
+    ['b', '\n'],
+    ['c', '\0'],
+    ['d', '\ud800'],
+    ['e', 'x"'],
+    ['f', 'C:\\new'],
+  ])('give back, behind the key %j, the key %j', async (first, key) => {
+    // V8 takes the key for this one, which begins as the JSON of it does, once it has read it behind the same.
+    const other = JSON.stringify(key).slice(1, 1 + key.length);
+    JSON.parse(JSON.stringify({ [first]: 1, [other]: 0 }));
+
+    const value = { [first]: 1, [key]: 2 };
+    expect(Object.keys((await stored(value)) as object)).toEqual([first, key]);
+    expect(conceal([value])).toEqual([{ $triptych: ['object', Object.entries(value)] }]);
+    const message = new AIMessage({ content: '', tool_calls: [{ id: '1', name: 'f', args: value }] });
+    expect(((await stored(message)) as AIMessage).tool_calls?.[0]?.args).toEqual(value);
+  });
+
   it('keep what was set on a message after it was made, and messages of classes of their own', async () => {
     const renamed = new HumanMessage('x');
     renamed.name = 'Ada';

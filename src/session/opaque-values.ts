@@ -15,9 +15,10 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * Makes a value opaque to LangGraph's `JsonPlusSerializer`, which takes some plain objects for records of
  * its own: after `{lc:1, type:"constructor", id:[…]}` of an unknown class every read of the thread fails,
- * `lc:2` objects change their type, `lg_name: "Send"` loses its other keys, and a key `__proto__` vanishes.
- * Each such object, at any depth of plain objects, arrays, Maps, Sets, `Send`s, messages and fields of
- * class instances, becomes a record of ours, and {@link reveal} makes the same object of it.
+ * `lc:2` objects change their type, `lg_name: "Send"` loses its other keys, a key `__proto__` vanishes, and
+ * a key that JSON escapes may come back as another (see {@link isEscaped}). Each such object, at any depth of
+ * plain objects, arrays, Maps, Sets, `Send`s, messages and fields of class instances, becomes a record of
+ * ours, and {@link reveal} makes the same object of it.
  *
  * What else that serializer would alter, and what becomes of it here:
  * - NaN, Infinity, -Infinity (null), -0 (0) and bigint (an error text in place of the whole value): kept.
@@ -109,7 +110,11 @@ class Concealment {
     // What an instance of a class can do is no part of its state; in plain data a function is a mistake.
     const keys = isPlainObject(value) ? all : all.filter((key) => typeof value[key] !== 'function');
     const concealed = mapFields(value, keys, this.#at) ?? value;
-    return isTaken(value) ? record('object', Object.entries(concealed)) : concealed;
+    if (!isTaken(value) && !keys.some(isEscaped)) return concealed;
+    return record(
+      'object',
+      keys.map((key) => [key, concealed[key]]),
+    );
   }
 
   #ofMessage(message: BaseMessage): unknown {
@@ -140,6 +145,15 @@ class Concealment {
 
 function record(kind: string, ...content: unknown[]): Fields {
   return { [RECORD]: [kind, ...content] };
+}
+
+/**
+ * Whether JSON escapes the key. Where V8's `JSON.parse` has read `{"a":1,"\\":0}`, it reads `{"a":1,"\n":2}` as
+ * `{"a":1,"\\":2}` from Node 24 on (https://github.com/nodejs/node/issues/63785), and of two keys that become
+ * one, one is lost. Texts that are no keys are safe, so a record holds keys as such.
+ */
+function isEscaped(key: string): boolean {
+  return /["\\\p{Cc}\p{Cs}]/u.test(key);
 }
 
 /** Whether the serializer would take the object for one of its own, or reveal for one of ours. */

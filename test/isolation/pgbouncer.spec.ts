@@ -168,6 +168,13 @@ if (!isPossible)
     );
 
     expect(wrong).toEqual([]);
+    // A list makes the checkpoints of what was appended.
+    for (const tenant of TENANTS)
+      await services[0]?.app.get(TenantContext).run(tenant, async () => {
+        const { checkpointer } = services[0]?.app.get(SessionStore) as SessionStore;
+        const { done } = await checkpointer.list({}).next();
+        expect(done).toBe(false);
+      });
     const [after] = await asSuperuser(
       home,
       services[0]?.app.get(Database) as Database,
