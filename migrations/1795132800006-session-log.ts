@@ -5,8 +5,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * checkpoint reaches: `head_id` names it, `runs` the messages that it holds, and what stands after
  * `checkpointed_seq` is yet to become part of one. What stands after `laid_over_after` is shown with a checkpoint
  * that does not hold it: one whose tasks wait for an answer and would begin anew after another. `held_by` and
- * `held_until` are the lease of whoever has the thread for himself, `wanted_until` says that somebody waits. Messages of subgraphs and of other channels stand in the log too, each in a `namespace`
- * of its own; '' is the conversation of the thread.
+ * `held_until` are the lease of whoever has the thread for himself, `wanted_until` says that somebody waits.
+ * Messages of subgraphs and of other channels stand in the log too, each in a `namespace` of its own; '' is the
+ * conversation of the thread. A graph may let several messages stand under one id: all but one of them have a
+ * `revision` below 0.
  */
 export class SessionLog1795132800006 implements MigrationInterface {
   readonly name = 'SessionLog1795132800006';
@@ -52,10 +54,10 @@ export class SessionLog1795132800006 implements MigrationInterface {
       DROP INDEX shared.session_messages_message_id`);
     await queryRunner.query(`
       CREATE UNIQUE INDEX session_messages_message_id
-          ON shared.session_messages (tenant_id, session_id, message_id) WHERE live`);
+          ON shared.session_messages (tenant_id, session_id, message_id) WHERE live AND revision >= 0`);
     await queryRunner.query(`
       CREATE INDEX session_messages_replaced
-          ON shared.session_messages (tenant_id, session_id, message_id) WHERE NOT live`);
+          ON shared.session_messages (tenant_id, session_id, message_id) WHERE NOT live OR revision < 0`);
     await queryRunner.query(`
       ALTER TABLE shared.sessions FORCE ROW LEVEL SECURITY;
       ALTER TABLE shared.session_messages FORCE ROW LEVEL SECURITY;

@@ -138,8 +138,8 @@ CREATE TABLE shared.session_messages
   CONSTRAINT session_messages_format_check CHECK ((format = ANY (ARRAY['openai'::text, 'langchain'::text])))
   CONSTRAINT session_messages_pkey PRIMARY KEY (tenant_id, session_id, namespace, seq, revision)
   CONSTRAINT session_messages_session_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES shared.sessions(tenant_id, session_id) ON DELETE CASCADE
-  CREATE INDEX session_messages_replaced ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE (NOT live)
-  CREATE UNIQUE INDEX session_messages_message_id ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE live
+  CREATE INDEX session_messages_replaced ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE ((NOT live) OR (revision < 0))
+  CREATE UNIQUE INDEX session_messages_message_id ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE (live AND (revision >= 0))
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.sessions

@@ -13,23 +13,24 @@ export const LAST_SEQ = `
    WHERE tenant_id = $1 AND session_id = $2 AND namespace = $3`;
 
 /**
- * Every row that ever stood under one of the ids, the replaced and removed ones included. Two halves, since
- * each of two partial indexes serves one.
+ * Every row that ever stood under one of the ids, the replaced, removed and repeated ones included. Two halves,
+ * since each of two partial indexes serves one.
  */
 export const FIND_BY_IDS = `
   SELECT seq, revision, message_id AS "messageId", format, body, live
     FROM shared.session_messages
-   WHERE tenant_id = $1 AND session_id = $2 AND message_id = ANY ($3) AND live
+   WHERE tenant_id = $1 AND session_id = $2 AND message_id = ANY ($3) AND live AND revision >= 0
   UNION ALL
   SELECT seq, revision, message_id, format, body, live
     FROM shared.session_messages
-   WHERE tenant_id = $1 AND session_id = $2 AND message_id = ANY ($3) AND NOT live AND namespace = ''
+   WHERE tenant_id = $1 AND session_id = $2 AND message_id = ANY ($3) AND (NOT live OR revision < 0)
+     AND namespace = ''
    ORDER BY seq, revision`;
 
 export const TAKEN_ID = `
   SELECT message_id AS id
     FROM shared.session_messages m
-   WHERE tenant_id = $1 AND message_id = ANY ($3) AND live
+   WHERE tenant_id = $1 AND message_id = ANY ($3) AND live AND revision >= 0
      AND session_id = (SELECT session_id FROM shared.sessions WHERE tenant_id = $1 AND thread_id = $2)
    LIMIT 1`;
 

@@ -10,7 +10,15 @@ import type { HeldSession } from './held-session.js';
 import { digestOf, fromLangChain, toLangChain, toOpenAI, type MessageBody } from './message-codec.js';
 import * as sql from './message-log.sql.js';
 import { placeMessages, type HandedMessage, type LoggedMessage, type Placement } from './message-matching.js';
-import { countRows, extendRuns, namesRow, rowsMissing, type RowKey, type Run } from './message-reference.js';
+import {
+  countRows,
+  extendRuns,
+  isSameRow,
+  namesRow,
+  rowsMissing,
+  type RowKey,
+  type Run,
+} from './message-reference.js';
 import type { StoredMessage } from './message.js';
 import {
   findRecorded,
@@ -53,6 +61,9 @@ export interface PlacedConversation {
   /** Writes what stands in no row yet, and shows these rows alone. */
   readonly write: () => Promise<void>;
 }
+
+/** A reference names rows that are there no longer: whoever holds it read it before the thread was cleared. */
+export class MessagesGoneError extends Error {}
 
 interface NewRow extends PreparedMessage {
   readonly seq: number;
@@ -101,7 +112,8 @@ export class MessageLog {
     return messages.map((message) => {
       const messageId = (message.id ??= uuidv7());
       const recorded = findRecorded(message);
-      const prepared = recorded ? undefined : this.prepare(messageId, fromLangChain(message));
+      if (recorded) return { messageId, message, state: recorded.state, recorded, prepared: undefined };
+      const prepared = this.prepare(messageId, fromLangChain(message));
       return { messageId, message, state: stateOf(message), recorded, prepared };
     });
   }
@@ -111,21 +123,21 @@ export class MessageLog {
    * changed gets rows of its own, and what is gone is no longer shown.
    */
   async place(session: HeldSession, conversation: readonly DraftMessage[]): Promise<PlacedConversation> {
-    const { handed, log } = await this.#identify(session, conversation);
-    const places = placeMessages(handed, log, session.lastSeq);
-    const fresh = conversation.flatMap((draft, index) => {
+    const unmoved = unmovedRows(session, conversation);
+    const others = conversation.slice(unmoved.length);
+    const places = others.length > 0 ? await this.#placeOthers(session, conversation, unmoved, others) : [];
+    const fresh = others.flatMap((draft, index) => {
       const { isNew, seq, revision } = places[index] as Placement;
       return isNew ? [{ ...this.#prepared(draft), seq, revision }] : [];
     });
-    const runs = extendRuns([], places);
+    const runs = extendRuns(extendRuns([], unmoved), places);
     return {
       runs,
       write: async () => {
-        this.#remember(session, conversation, places);
-        await Promise.all([
-          this.showOnly(session, runs, fresh),
-          fresh.length > 0 && this.#insert(session, '', fresh),
-        ]);
+        this.#remember(session, others, places);
+        // An id stands once among the messages that are shown, so those that go come first.
+        await this.showOnly(session, runs, fresh);
+        if (fresh.length > 0) await this.#insert(session, '', fresh);
       },
     };
   }
@@ -170,11 +182,14 @@ export class MessageLog {
     const hidden = rowsMissing(shown, runs);
     const written = new Set(fresh.map(({ seq, revision }) => `${seq}.${revision}`));
     const back = rowsMissing(runs, shown).filter(({ seq, revision }) => !written.has(`${seq}.${revision}`));
-    // First those that go: an id stands once among the messages that are shown.
-    await Promise.all([this.#setLive(session, hidden, false), this.#setLive(session, back, true)]);
+    await this.#setLive(session, hidden, false);
+    await this.#setLive(session, back, true);
   }
 
-  /** The messages that a reference names, as a graph sees them. */
+  /**
+   * The messages that a reference names, as a graph sees them.
+   * @throws MessagesGoneError when some of them are there no longer
+   */
   async resolve(tenantId: string, sessionId: string, runs: readonly Run[]): Promise<BaseMessage[]> {
     if (runs.length === 0) return [];
     const rows = await this.database.query<FoundRow>(sql.READ_RUNS, [
@@ -183,7 +198,9 @@ export class MessageLog {
       ...columnsOf(runs),
     ]);
     if (rows.length !== countRows(runs))
-      throw new Error(`A checkpoint names ${countRows(runs)} messages and ${rows.length} are there.`);
+      throw new MessagesGoneError(
+        `A checkpoint names ${countRows(runs)} messages and ${rows.length} are there.`,
+      );
     return rows.map(({ messageId, format, body, ...row }) => {
       const message = toLangChain({ format, body }, messageId);
       noteRecorded(message, { sessionId, row });
@@ -227,14 +244,35 @@ export class MessageLog {
     };
   }
 
-  /** What identifies each message, and what of the log may be the same or may be replaced by it. */
-  async #identify(
-    { tenantId, sessionId, liveRuns }: HeldSession,
+  /** Finds rows for what follows the part of a conversation that stays where it is. */
+  async #placeOthers(
+    session: HeldSession,
     conversation: readonly DraftMessage[],
+    unmoved: readonly RowKey[],
+    others: readonly DraftMessage[],
+  ): Promise<Placement[]> {
+    const { handed, log } = await this.#identify(session, others, repeatedIds(conversation));
+    const shown = unmoved.map(({ seq, revision }, index) => ({
+      seq,
+      revision,
+      messageId: (conversation[index] as DraftMessage).messageId,
+    }));
+    return placeMessages(handed, log, session.lastSeq, shown);
+  }
+
+  /**
+   * What identifies each message, and what of the log may be the same or may be replaced by it.
+   * @param repeated ids under which several messages stand: where one of them is recorded says nothing of
+   *   the others, which may be the same object
+   */
+  async #identify(
+    session: HeldSession,
+    conversation: readonly DraftMessage[],
+    repeated: ReadonlySet<string>,
   ): Promise<{ handed: HandedMessage[]; log: LoggedMessage[] }> {
-    // What the thread does not show may have been pruned since this process wrote or read it.
-    const isKnown = ({ recorded }: DraftMessage): boolean =>
-      recorded?.sessionId === sessionId && namesRow(liveRuns, recorded.row);
+    const { tenantId, sessionId } = session;
+    const isKnown = (draft: DraftMessage): boolean =>
+      !repeated.has(draft.messageId) && shownRow(session, draft) !== undefined;
     const unknown = conversation.filter((draft) => !isKnown(draft));
     const found =
       unknown.length === 0
@@ -280,8 +318,13 @@ export class MessageLog {
   /** Not before it is certain: what is rolled back stands in no row. */
   #remember({ sessionId }: HeldSession, messages: readonly DraftMessage[], rows: readonly RowKey[]): void {
     this.database.afterCommit(() => {
-      for (const [index, { message, state }] of messages.entries())
-        noteRecorded(message, { sessionId, row: rows[index] as RowKey }, state);
+      for (const [index, { message, state, recorded }] of messages.entries()) {
+        const row = rows[index] as RowKey;
+        // The same object can stand several times under one id; its note is of the first place.
+        if (row.revision < 0) continue;
+        const isNoted = recorded?.sessionId === sessionId && isSameRow(recorded.row, row);
+        if (!isNoted) noteRecorded(message, { sessionId, row }, state);
+      }
     });
   }
 
@@ -313,6 +356,34 @@ export class MessageLog {
       live,
     ]);
   }
+}
+
+/**
+ * Where a message stands that the thread shows, unchanged. What it does not show may have been pruned since
+ * this process wrote or read it.
+ */
+function shownRow({ sessionId, liveRuns }: HeldSession, { recorded }: DraftMessage): RowKey | undefined {
+  if (recorded?.sessionId !== sessionId || !namesRow(liveRuns, recorded.row)) return undefined;
+  return recorded.row;
+}
+
+/** The rows of the messages with which a conversation begins, as far as they are what it began with before. */
+function unmovedRows(session: HeldSession, conversation: readonly DraftMessage[]): RowKey[] {
+  const rows: RowKey[] = [];
+  for (const draft of conversation) {
+    const row = shownRow(session, draft);
+    if (!row || row.seq <= (rows.at(-1)?.seq ?? 0)) break;
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** A reducer of the application's own may let an id stand twice, which LangGraph's would not. */
+function repeatedIds(conversation: readonly DraftMessage[]): Set<string> {
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const { messageId } of conversation) (seen.has(messageId) ? repeated : seen).add(messageId);
+  return repeated;
 }
 
 /** Runs as a statement takes them: an array for each of their four parts. */

@@ -54,15 +54,18 @@ export function isRun(part: Run | InlineMessages): part is Run {
   return Array.isArray(part);
 }
 
-/** Every row of the runs, in their order. */
-export function* rowsOf(runs: readonly Run[]): Generator<RowKey> {
-  for (const [first, last, revision, namespace = ''] of runs)
-    for (let seq = first; seq <= last; seq += 1) yield { seq, revision, namespace };
-}
-
 /** How many rows the runs name. */
 export function countRows(runs: readonly Run[]): number {
   return runs.reduce((count, [first, last]) => count + last - first + 1, 0);
+}
+
+/** Whether two keys name the same row. */
+export function isSameRow(one: RowKey, other: RowKey): boolean {
+  return (
+    one.seq === other.seq &&
+    one.revision === other.revision &&
+    (one.namespace ?? '') === (other.namespace ?? '')
+  );
 }
 
 /** Whether a row is one that the runs name. */
@@ -73,28 +76,38 @@ export function namesRow(runs: readonly Run[], { seq, revision, namespace = '' }
   );
 }
 
-/** The rows of `runs` that `others` do not name. */
+/** The rows of `runs` that `others` do not name. What both name is passed over run by run, not row by row. */
 export function rowsMissing(runs: readonly Run[], others: readonly Run[]): RowKey[] {
-  if (JSON.stringify(runs) === JSON.stringify(others)) return [];
-  const there = new Set([...rowsOf(others)].map(nameOf));
-  return [...rowsOf(runs)].filter((row) => !there.has(nameOf(row)));
-}
-
-function nameOf({ seq, revision, namespace = '' }: RowKey): string {
-  return `${seq}.${revision}.${namespace}`;
+  const missing: RowKey[] = [];
+  for (const [first, last, revision, namespace = ''] of runs) {
+    const ofSame = others.filter(
+      ([, , ofOther, inOther = '']) => ofOther === revision && inOther === namespace,
+    );
+    for (let seq = first; seq <= last; seq += 1) {
+      const cover = ofSame.find(([from, to]) => from <= seq && seq <= to);
+      if (cover) seq = cover[1];
+      else missing.push({ seq, revision, namespace });
+    }
+  }
+  return missing;
 }
 
 type Part = Run | InlineMessages;
 
+/** A run that is still growing. */
+type OpenRun = [first: number, last: number, revision: number, namespace?: string];
+
 function partsOf(before: readonly Part[], rows: readonly (RowKey | BaseMessage)[]): Part[] {
-  const parts = [...before];
+  const parts: (OpenRun | { inline: BaseMessage[] })[] = before.map((part) =>
+    isRun(part) ? [...part] : { inline: [...part.inline] },
+  );
   for (const row of rows) {
     const last = parts.at(-1);
-    if (!('seq' in row)) {
-      if (last && !isRun(last)) parts[parts.length - 1] = { inline: [...last.inline, row] };
-      else parts.push({ inline: [row] });
-    } else if (last && isRun(last) && continues(last, row)) parts[parts.length - 1] = upTo(last, row.seq);
-    else parts.push(runOf(row));
+    if ('seq' in row) {
+      if (Array.isArray(last) && continues(last, row)) last[1] = row.seq;
+      else parts.push(runOf(row));
+    } else if (last && !Array.isArray(last)) last.inline.push(row);
+    else parts.push({ inline: [row] });
   }
   return parts;
 }
@@ -103,10 +116,6 @@ function continues([, last, revision, namespace = '']: Run, row: RowKey): boolea
   return last === row.seq - 1 && revision === row.revision && namespace === (row.namespace ?? '');
 }
 
-function upTo([first, , revision, namespace]: Run, seq: number): Run {
-  return namespace ? [first, seq, revision, namespace] : [first, seq, revision];
-}
-
-function runOf({ seq, revision, namespace }: RowKey): Run {
+function runOf({ seq, revision, namespace }: RowKey): OpenRun {
   return namespace ? [seq, seq, revision, namespace] : [seq, seq, revision];
 }

@@ -10,7 +10,8 @@ export interface RecordedAt {
 /** The fields of a message at one moment, names and values in turn, such that `===` finds what has changed. */
 export type MessageState = readonly unknown[];
 
-interface Recorded extends RecordedAt {
+/** Where a message stands, and as what. */
+export interface Recorded extends RecordedAt {
   readonly state: MessageState;
 }
 
@@ -34,7 +35,7 @@ export function noteRecorded(message: BaseMessage, at: RecordedAt, state = state
 }
 
 /** Where the message stands as it is now; undefined when nowhere. */
-export function findRecorded(message: BaseMessage): RecordedAt | undefined {
+export function findRecorded(message: BaseMessage): Recorded | undefined {
   const recorded = (message as { [RECORDED]?: Recorded })[RECORDED];
   return recorded && isUnchanged(message, recorded.state) ? recorded : undefined;
 }

@@ -125,11 +125,15 @@ export class SessionStore {
       this.#log.prepare(id as string, { format: 'openai', body }),
     );
     refuseRepeats(prepared.map(({ messageId }) => messageId));
+    // A statement that fails would end a unit of work of the caller's.
     const isPlain =
-      expectedVersion === undefined && !this.idempotency.hasKey && !this.#leases.current(tenantId, threadId);
+      expectedVersion === undefined &&
+      !this.idempotency.hasKey &&
+      !this.database.isInUnitOfWork &&
+      !this.#leases.current(tenantId, threadId);
     return this.#leases.whenFree(tenantId, threadId, APPEND_WAITS_MS, () =>
       isPlain
-        ? this.#append(tenantId, threadId, prepared)
+        ? this.#appendUnlessTaken(tenantId, threadId, prepared)
         : this.#appendHeld(tenantId, threadId, prepared, expectedVersion),
     );
   }
@@ -234,21 +238,19 @@ export class SessionStore {
     prepared: readonly PreparedMessage[],
   ): Promise<AppendedMessages> {
     const { auditId, actor, outcome } = this.audit.row();
-    const [row] = await this.#unlessTaken(tenantId, threadId, prepared, () =>
-      this.database.query<AppendedRow>(sql.APPEND, [
-        tenantId,
-        threadId,
-        uuidv7(),
-        prepared.length,
-        prepared.map(({ messageId }) => messageId),
-        prepared.map(({ json }) => json),
-        prepared.map(({ tokens }) => tokens),
-        this.#leases.current(tenantId, threadId)?.holder ?? null,
-        auditId,
-        actor,
-        outcome,
-      ]),
-    );
+    const [row] = await this.database.query<AppendedRow>(sql.APPEND, [
+      tenantId,
+      threadId,
+      uuidv7(),
+      prepared.length,
+      prepared.map(({ messageId }) => messageId),
+      prepared.map(({ json }) => json),
+      prepared.map(({ tokens }) => tokens),
+      this.#leases.current(tenantId, threadId)?.holder ?? null,
+      auditId,
+      actor,
+      outcome,
+    ]);
     if (!row) throw new SessionBusyError();
     this.audit.announce({ action: 'session.append', objectType: 'session', objectId: threadId });
     return { threadId, version: row.version, messages: storedMessages(prepared, row) };
@@ -261,37 +263,42 @@ export class SessionStore {
     prepared: readonly PreparedMessage[],
     expectedVersion: number | undefined,
   ): Promise<AppendedMessages> {
-    return this.#unlessTaken(tenantId, threadId, prepared, () =>
-      this.database.unitOfWork(async () => {
-        const { version, sessionId } = await this.#sessions.hold(tenantId, threadId);
-        if (expectedVersion !== undefined && expectedVersion !== version)
-          throw new VersionConflictError(version);
-        const appended = await this.#append(tenantId, threadId, prepared);
-        await this.idempotency.remember(appended, { sessionId });
-        return appended;
-      }),
-    );
+    return this.database.unitOfWork(async () => {
+      const { version, sessionId } = await this.#sessions.hold(tenantId, threadId);
+      if (expectedVersion !== undefined && expectedVersion !== version)
+        throw new VersionConflictError(version);
+      await this.#refuseTaken(tenantId, threadId, prepared);
+      const appended = await this.#append(tenantId, threadId, prepared);
+      await this.idempotency.remember(appended, { sessionId });
+      return appended;
+    });
   }
 
   /** Names the message whose id the thread has already. Only the database can tell, when two come at once. */
-  async #unlessTaken<T>(
+  async #appendUnlessTaken(
     tenantId: string,
     threadId: string,
     prepared: readonly PreparedMessage[],
-    work: () => Promise<T>,
-  ): Promise<T> {
+  ): Promise<AppendedMessages> {
     try {
-      return await work();
+      return await this.#append(tenantId, threadId, prepared);
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.constraint !== 'session_messages_message_id')
         throw error;
-      // In a unit of work the transaction is lost, and can be asked nothing.
-      const ids = prepared.map(({ messageId }) => messageId);
-      const taken = this.database.isInUnitOfWork
-        ? undefined
-        : await this.#log.takenId(tenantId, threadId, ids);
-      throw new MessageIdTakenError(taken ?? idNamedBy(error) ?? ids.join(', '));
+      await this.#refuseTaken(tenantId, threadId, prepared);
+      // It was removed meanwhile.
+      return this.#append(tenantId, threadId, prepared);
     }
+  }
+
+  async #refuseTaken(
+    tenantId: string,
+    threadId: string,
+    prepared: readonly PreparedMessage[],
+  ): Promise<void> {
+    const ids = prepared.map(({ messageId }) => messageId);
+    const taken = await this.#log.takenId(tenantId, threadId, ids);
+    if (taken !== undefined) throw new MessageIdTakenError(taken);
   }
 
   #newest(
@@ -325,11 +332,6 @@ function storedMessages(
     tokens,
     createdAt: createdAt.toISOString(),
   }));
-}
-
-/** `Key (tenant_id, session_id, message_id)=(acme, 0198…, mail-17) already exists.` */
-function idNamedBy({ detail }: DatabaseError): string | undefined {
-  return detail && /=\(\S+, \S+, ([^]*)\) already exists/.exec(detail)?.[1];
 }
 
 function refuseRepeats(ids: readonly string[]): void {

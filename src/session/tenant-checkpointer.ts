@@ -19,7 +19,7 @@ import {
 } from '@langchain/langgraph-checkpoint';
 import type { Database } from '../database/database.js';
 import { requireStorable } from '../database/storable.js';
-import { InvalidInputError, SessionConflictError } from '../errors.js';
+import { InvalidInputError, SessionBusyError, SessionConflictError } from '../errors.js';
 import type { AuditLog } from '../tenancy/audit-log.js';
 import { threadKey, threadOf } from '../tenancy/thread-key.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
@@ -45,7 +45,12 @@ import * as sql from './checkpoint.sql.js';
 import { WorkUnderWay } from './work-under-way.js';
 import { conversationAfter, isConversation } from './conversation.js';
 import { CLEARED, type HeldSession, type SessionRows } from './held-session.js';
-import type { DraftMessage, MessageLog, PlacedConversation } from './message-log.js';
+import {
+  MessagesGoneError,
+  type DraftMessage,
+  type MessageLog,
+  type PlacedConversation,
+} from './message-log.js';
 import {
   countRows,
   isRun as isRunOfRows,
@@ -140,7 +145,10 @@ export class TenantCheckpointer extends PostgresSaver {
     for (const thread of threadId === undefined ? await this.#threadsAhead() : [threadId])
       if ((await this.#peek(thread))?.isAhead) await this.#checkpointAppended(thread);
     const stored = threadId === undefined ? config : this.#stored(config);
-    for await (const tuple of super.list(stored, options)) yield await this.#seen(tuple);
+    for await (const tuple of super.list(stored, options)) {
+      const seen = await this.#seenIfThere(tuple);
+      if (seen) yield seen;
+    }
   }
 
   /** Every list is one of the tenant's, whatever else it asks for. */
@@ -225,10 +233,12 @@ export class TenantCheckpointer extends PostgresSaver {
         rows.map((row) => row[6]),
         rows.map((row) => Buffer.from(row[7])),
       ]);
-      // Its run may have been refused while this was under way, and has then deleted what it saw.
-      if (run?.isRefused) throw new SessionConflictError(OVERTAKEN);
       run?.written.push({ checkpointId, taskId });
     });
+    // Refused while this was under way, its run has deleted what it saw, and could not see this.
+    if (!run?.isRefused) return;
+    await this.#refuse(run, key, config);
+    throw new SessionConflictError(OVERTAKEN);
   }
 
   /** Ends the session, as `SessionStore.clearSession` does; no error when there is none. */
@@ -301,7 +311,8 @@ export class TenantCheckpointer extends PostgresSaver {
       });
       return at(config, checkpoint.id);
     } catch (error) {
-      if (run && error instanceof SessionConflictError) await this.#refuse(run, key, config);
+      const isRefusal = error instanceof SessionConflictError || error instanceof SessionBusyError;
+      if (run && isRefusal) await this.#refuse(run, key, config);
       throw error;
     }
   }
@@ -607,13 +618,23 @@ export class TenantCheckpointer extends PostgresSaver {
     if (!found?.exists) throw new SessionConflictError(CLEARED);
   }
 
-  /** Reads again when the thread was cleared between a checkpoint and its messages. */
+  /** Reads again when the thread was cleared or pruned between a checkpoint and its messages. */
   async #whole<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (error) {
-      if (!(error instanceof SessionConflictError)) throw error;
+      if (!(error instanceof MessagesGoneError || error instanceof SessionConflictError)) throw error;
       return read();
+    }
+  }
+
+  /** A tuple of a list, or undefined when it was cleared or pruned since it was read. */
+  async #seenIfThere(tuple: CheckpointTuple): Promise<CheckpointTuple | undefined> {
+    try {
+      return await this.#seen(tuple);
+    } catch (error) {
+      if (!(error instanceof MessagesGoneError) || (await super.getTuple(tuple.config))) throw error;
+      return undefined;
     }
   }
 

@@ -16,7 +16,7 @@ import {
   START,
   StateGraph,
 } from '@langchain/langgraph';
-import { describeScenarios, type Run, type Scenario } from '../support/graph-scenarios.js';
+import { describeScenarios, resumeScenarios, type Run, type Scenario } from '../support/graph-scenarios.js';
 import {
   branch,
   createCautious,
@@ -64,6 +64,28 @@ const chats: Scenario[] = [
       for (let turn = 1; turn <= 4; turn += 1) {
         const graph = createChat(run.openCheckpointer());
         run.record(await graph.invoke(says(`turn ${turn}`), run.config));
+        await run.inspect(graph);
+      }
+    },
+  },
+  {
+    title: 'an id that a reducer of its own lets stand several times',
+    conversation: 'gaps',
+    async script(run) {
+      const steps = [['a'], ['a', 'b', 'a'], ['a'], ['b', 'b', 'a', 'a'], ['b', 'a'], ['a', 'a', 'b']];
+      for (const [turn, ids] of steps.entries()) {
+        const graph = new StateGraph(
+          Annotation.Root({ messages: Annotation<BaseMessage[]>({ reducer: (_, next) => next }) }),
+        )
+          .addNode('repeat', ({ messages }) => ({ messages: [...messages, ...messages] }))
+          .addNode('write', () => ({
+            messages: ids.map((id, at) => human(`${id}${at % 2}, ${turn % 2}`, id)),
+          }))
+          .addEdge(START, 'repeat')
+          .addEdge('repeat', 'write')
+          .addEdge('write', END)
+          .compile({ checkpointer: run.openCheckpointer() });
+        run.record(await graph.invoke(says('ask', 'ask'), run.config));
         await run.inspect(graph);
       }
     },
@@ -227,30 +249,7 @@ const parallel: Scenario[] = [
 ];
 
 const interrupts: Scenario[] = [
-  {
-    title: 'an interrupt, resumed',
-    conversation: 'unbroken',
-    async script(run) {
-      const graph = createCautious(run.openCheckpointer());
-      run.record(await graph.invoke(says('first'), run.config));
-      await run.inspect(graph);
-      run.record(await graph.invoke(new Command({ resume: 'yes' }), run.config));
-      run.record(await graph.invoke(says('second'), run.config));
-      run.record(await graph.invoke(new Command({ resume: 'no' }), run.config));
-      await run.inspect(graph);
-    },
-  },
-  {
-    title: 'an interrupt, resumed by another process',
-    conversation: 'unbroken',
-    async script(run) {
-      run.record(await createCautious(run.openCheckpointer()).invoke(says('first'), run.config));
-      const other = createCautious(run.openCheckpointer());
-      await run.inspect(other);
-      run.record(await other.invoke(new Command({ resume: 'yes' }), run.config));
-      await run.inspect(createCautious(run.openCheckpointer()));
-    },
-  },
+  ...resumeScenarios('an interrupt', createCautious),
   {
     title: 'an interrupt, given up for a new question',
     conversation: 'unbroken',

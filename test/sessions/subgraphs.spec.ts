@@ -10,7 +10,7 @@ import {
   START,
   StateGraph,
 } from '@langchain/langgraph';
-import { describeScenarios, type Scenario } from '../support/graph-scenarios.js';
+import { describeScenarios, resumeScenarios, type Scenario } from '../support/graph-scenarios.js';
 import { createCautious, createChat, createDeltaChat, Notebook, reply } from '../support/graphs.js';
 
 const says = (content: string) => ({ messages: [new HumanMessage(content)] });
@@ -176,30 +176,7 @@ const separate: Scenario[] = [
 ];
 
 const interrupts: Scenario[] = [
-  {
-    title: 'an interrupt in a subgraph, resumed',
-    conversation: 'unbroken',
-    async script(run) {
-      const graph = createParent(run.openCheckpointer());
-      run.record(await graph.invoke(says('first'), run.config));
-      await run.inspect(graph);
-      run.record(await graph.invoke(new Command({ resume: 'yes' }), run.config));
-      run.record(await graph.invoke(says('second'), run.config));
-      run.record(await graph.invoke(new Command({ resume: 'no' }), run.config));
-      await run.inspect(graph);
-    },
-  },
-  {
-    title: 'an interrupt in a subgraph, resumed by another process',
-    conversation: 'unbroken',
-    async script(run) {
-      run.record(await createParent(run.openCheckpointer()).invoke(says('first'), run.config));
-      const other = createParent(run.openCheckpointer());
-      await run.inspect(other);
-      run.record(await other.invoke(new Command({ resume: 'yes' }), run.config));
-      await run.inspect(createParent(run.openCheckpointer()));
-    },
-  },
+  ...resumeScenarios('an interrupt in a subgraph', createParent),
   {
     title: 'an interrupt two levels down',
     conversation: 'unbroken',

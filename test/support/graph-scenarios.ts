@@ -1,7 +1,7 @@
 // Over 200 lines: a run, what of it is compared, and with what.
-import { BaseMessage } from '@langchain/core/messages';
+import { BaseMessage, HumanMessage } from '@langchain/core/messages';
 import type { RunnableConfig } from '@langchain/core/runnables';
-import { MemorySaver, type StateSnapshot } from '@langchain/langgraph';
+import { Command, MemorySaver, type StateSnapshot } from '@langchain/langgraph';
 import type { BaseCheckpointSaver, CheckpointTuple } from '@langchain/langgraph-checkpoint';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ModuleRef } from '@nestjs/core';
@@ -177,6 +177,44 @@ export class GraphHome {
   inTenant<T>(work: () => T): T {
     return this.#service.app.get(TenantContext).run('acme', work);
   }
+}
+
+interface Asking extends Inspectable {
+  invoke(input: unknown, config: Run['config']): Promise<unknown>;
+}
+
+/** A graph that asks once a turn, and is answered by the same process or by another. */
+export function resumeScenarios(
+  title: string,
+  createAsking: (checkpointer: BaseCheckpointSaver) => Asking,
+): Scenario[] {
+  const says = (content: string) => ({ messages: [new HumanMessage(content)] });
+  return [
+    {
+      title: `${title}, resumed`,
+      conversation: 'unbroken',
+      async script(run) {
+        const graph = createAsking(run.openCheckpointer());
+        run.record(await graph.invoke(says('first'), run.config));
+        await run.inspect(graph);
+        run.record(await graph.invoke(new Command({ resume: 'yes' }), run.config));
+        run.record(await graph.invoke(says('second'), run.config));
+        run.record(await graph.invoke(new Command({ resume: 'no' }), run.config));
+        await run.inspect(graph);
+      },
+    },
+    {
+      title: `${title}, resumed by another process`,
+      conversation: 'unbroken',
+      async script(run) {
+        run.record(await createAsking(run.openCheckpointer()).invoke(says('first'), run.config));
+        const other = createAsking(run.openCheckpointer());
+        await run.inspect(other);
+        run.record(await other.invoke(new Command({ resume: 'yes' }), run.config));
+        await run.inspect(createAsking(run.openCheckpointer()));
+      },
+    },
+  ];
 }
 
 /** Runs each scenario on both savers, on each engine and with each durability. */
