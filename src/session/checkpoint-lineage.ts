@@ -1,15 +1,23 @@
 import type { RunnableConfig } from '@langchain/core/runnables';
+import { SessionBusyError, SessionConflictError } from '../errors.js';
 import { checkpointIdOf, isRun } from './checkpoint-config.js';
 
 /** Checkpoints that are remembered of each kind; what is forgotten is looked up in the database. */
 const REMEMBERED = 10_000;
 
+/** The run lost its thread to somebody else, whatever its other tasks do. */
+export type RunRefusal = SessionConflictError | SessionBusyError;
+
+export function isRunRefusal(error: unknown): error is RunRefusal {
+  return error instanceof SessionConflictError || error instanceof SessionBusyError;
+}
+
 /** What one run of a graph has done so far; a subgraph's run is one of its own. */
 export interface GraphRun {
   /** The session in which it reads and writes, as soon as there is one. */
   sessionId: string | undefined;
-  /** A checkpoint of it was refused: nothing more of it is taken. */
-  isRefused: boolean;
+  /** Why a checkpoint of it was refused, if one was: nothing more of it is taken. */
+  refusal: RunRefusal | undefined;
   /** The checkpoints that it has put. */
   readonly put: Set<string>;
   /** What its tasks wrote, by checkpoint and task. */
@@ -31,7 +39,7 @@ export class CheckpointLineage {
     if (metadata === undefined) return undefined;
     let run = this.#runs.get(metadata);
     if (!run) {
-      run = { sessionId: undefined, isRefused: false, put: new Set(), written: [] };
+      run = { sessionId: undefined, refusal: undefined, put: new Set(), written: [] };
       this.#runs.set(metadata, run);
     }
     return run;

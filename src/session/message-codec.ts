@@ -16,6 +16,7 @@ import {
   ToolMessageChunk,
 } from '@langchain/core/messages';
 import { createHash } from 'node:crypto';
+import { parseJson } from '../database/parse-json.js';
 import { isPlainObject, requireStorable, unstorable } from '../database/storable.js';
 import type { Message, MessageRole, ToolCall } from './message.js';
 
@@ -132,7 +133,7 @@ export function digestOf(message: BaseMessage): Buffer {
 
 function plainCopy(body: LangChainBody): LangChainBody {
   try {
-    return JSON.parse(JSON.stringify(body)) as LangChainBody;
+    return parseJson(JSON.stringify(body)) as LangChainBody;
   } catch (error) {
     requireStorable(body, 'message');
     throw error;
@@ -216,7 +217,7 @@ function toolCalls(calls: ToolCall[] | undefined): object {
   for (const call of calls) {
     const { id, function: target } = call;
     try {
-      const args = JSON.parse(target?.arguments ?? '') as unknown;
+      const args = parseJson(target?.arguments ?? '');
       if (!isKeepableArgs(args)) throw new TypeError('no object');
       tool_calls.push({ type: 'tool_call', id, name: target?.name, args });
     } catch {

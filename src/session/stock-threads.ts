@@ -1,6 +1,7 @@
 import type { CheckpointTuple } from '@langchain/langgraph-checkpoint';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import pg, { type QueryResultRow } from 'pg';
+import { columnTypes } from '../database/column-types.js';
 import { RUNTIME_ROLE } from '../database/data-source-options.js';
 import type { Database } from '../database/database.js';
 import { InvalidInputError, StartupError } from '../errors.js';
@@ -41,7 +42,11 @@ export class StockThreads {
    */
   static async ofServer(url: string, schema: string): Promise<StockThreads> {
     requireSchema(schema);
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: 10_000,
+      types: columnTypes,
+    });
     client.on('error', () => undefined); // the next query reports it
     try {
       await client.connect();

@@ -18,13 +18,14 @@ import {
   type PendingWrite,
 } from '@langchain/langgraph-checkpoint';
 import type { Database } from '../database/database.js';
+import { parseJson } from '../database/parse-json.js';
 import { requireStorable } from '../database/storable.js';
-import { InvalidInputError, SessionBusyError, SessionConflictError } from '../errors.js';
+import { InvalidInputError, SessionConflictError } from '../errors.js';
 import type { AuditLog } from '../tenancy/audit-log.js';
 import { threadKey, threadOf } from '../tenancy/thread-key.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { at, checkpointIdOf, isRoot, isRun, namespaceOf, threadIdOf } from './checkpoint-config.js';
-import { CheckpointLineage, type GraphRun } from './checkpoint-lineage.js';
+import { CheckpointLineage, isRunRefusal, type GraphRun } from './checkpoint-lineage.js';
 import { CheckpointSerializer } from './checkpoint-serializer.js';
 import {
   isDelta,
@@ -216,7 +217,8 @@ export class TenantCheckpointer extends PostgresSaver {
       const kept = await sessions.keep(this.#tenant, threadId as string);
       const lease = leases.current(this.#tenant, threadId as string);
       const known = lease?.sessionId ?? run?.sessionId ?? this.#lineage.sessionOf(checkpointId);
-      if (run?.isRefused || (known !== undefined && known !== kept)) throw new SessionConflictError(CLEARED);
+      if (run?.refusal) throw run.refusal;
+      if (known !== undefined && known !== kept) throw new SessionConflictError(CLEARED);
       if (!run || kept === undefined) await this.#requireNamed(config, threadId as string);
       const sessionId = kept ?? (await sessions.beginAndKeep(this.#tenant, threadId as string));
       const isOwn = drafts.every(([, value]) => !isForeign(value, sessionId));
@@ -236,9 +238,9 @@ export class TenantCheckpointer extends PostgresSaver {
       run?.written.push({ checkpointId, taskId });
     });
     // Refused while this was under way, its run has deleted what it saw, and could not see this.
-    if (!run?.isRefused) return;
-    await this.#refuse(run, key, config);
-    throw new SessionConflictError(OVERTAKEN);
+    if (!run?.refusal) return;
+    await this.#dropLoose(run, key, config);
+    throw run.refusal;
   }
 
   /** Ends the session, as `SessionStore.clearSession` does; no error when there is none. */
@@ -270,7 +272,7 @@ export class TenantCheckpointer extends PostgresSaver {
    */
   protected override _dumpMetadata(metadata: CheckpointMetadata): Promise<unknown> {
     requireStorable(metadata, 'metadata');
-    return Promise.resolve(JSON.parse(JSON.stringify(metadata)));
+    return Promise.resolve(parseJson(JSON.stringify(metadata)));
   }
 
   protected override _loadMetadata(metadata: Record<string, unknown>): Promise<unknown> {
@@ -293,26 +295,33 @@ export class TenantCheckpointer extends PostgresSaver {
     const { database, sessions } = this.#parts;
     const threadId = threadIdOf(config);
     const run = this.#lineage.runOf(config);
-    try {
-      await database.unitOfWork(async () => {
-        const session = await sessions.hold(this.#tenant, threadId as string);
-        if (run?.isRefused || (run?.sessionId ?? session.sessionId) !== session.sessionId)
-          throw new SessionConflictError(CLEARED);
-        const { references, writes } = isRoot(config)
-          ? await this.#keepRoot(session, write, prepared.drafts)
-          : await this.#keepNested(session, write, prepared.drafts);
-        // None depends on another, so all of them travel at once.
-        await Promise.all([...writes.map((start) => start()), this.#save(key, prepared, references)]);
-        database.afterCommit(() => {
-          this.#lineage.belongs(checkpoint.id, session.sessionId);
-          run?.put.add(checkpoint.id);
-          if (run) run.sessionId = session.sessionId;
-        });
+    const keep = async (): Promise<void> => {
+      const session = await sessions.hold(this.#tenant, threadId as string);
+      if (run?.refusal) throw run.refusal;
+      if ((run?.sessionId ?? session.sessionId) !== session.sessionId)
+        throw new SessionConflictError(CLEARED);
+      const { references, writes } = isRoot(config)
+        ? await this.#keepRoot(session, write, prepared.drafts)
+        : await this.#keepNested(session, write, prepared.drafts);
+      // None depends on another, so all of them travel at once.
+      await Promise.all([...writes.map((start) => start()), this.#save(key, prepared, references)]);
+      database.afterCommit(() => {
+        this.#lineage.belongs(checkpoint.id, session.sessionId);
+        run?.put.add(checkpoint.id);
+        if (run) run.sessionId = session.sessionId;
       });
+    };
+    try {
+      // Those who wait for the session must know before they get it.
+      await database.unitOfWork(() =>
+        keep().catch((error: unknown) => {
+          if (run && isRunRefusal(error)) run.refusal ??= error;
+          throw error;
+        }),
+      );
       return at(config, checkpoint.id);
     } catch (error) {
-      const isRefusal = error instanceof SessionConflictError || error instanceof SessionBusyError;
-      if (run && isRefusal) await this.#refuse(run, key, config);
+      if (run?.refusal) await this.#dropLoose(run, key, config);
       throw error;
     }
   }
@@ -587,9 +596,8 @@ export class TenantCheckpointer extends PostgresSaver {
     return MessageReference.of(sessionId, rows);
   }
 
-  /** Ends a run: what its tasks wrote for checkpoints that it has not put is of no use to anybody. */
-  async #refuse(run: GraphRun, key: string, config: RunnableConfig): Promise<void> {
-    run.isRefused = true;
+  /** What the tasks of a refused run wrote for checkpoints that it has not put is of no use to anybody. */
+  async #dropLoose(run: GraphRun, key: string, config: RunnableConfig): Promise<void> {
     const loose = run.written.filter(({ checkpointId }) => !run.put.has(checkpointId));
     if (loose.length === 0) return;
     await this.#parts.database.query(sql.DELETE_WRITES, [

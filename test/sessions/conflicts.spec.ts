@@ -4,7 +4,7 @@ import { Command, MessagesAnnotation, START, StateGraph } from '@langchain/langg
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NotFoundError, SessionConflictError } from '../../src/errors.js';
+import { NotFoundError, SessionBusyError, SessionConflictError } from '../../src/errors.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { threadKey } from '../../src/tenancy/thread-key.js';
 import { describeOnEachEngine } from '../support/engines.js';
@@ -216,6 +216,34 @@ describeOnEachEngine('writers that come too late', (createDatabase) => {
       await instances.within(tenant, async (sessions) => {
         const asked = durability === 'exit' ? [] : ['late'];
         expect(await read(sessions)).toEqual([...asked, 'appended']);
+        await expectSameOverRest(sessions, THREAD, 'unbroken');
+      });
+    });
+
+    it('a run during which somebody takes the thread for himself', async () => {
+      const tenant = instances.newTenant();
+      await instances.within(tenant, (sessions) => sessions.appendMessages(THREAD, [user('before')]));
+      const gate = newGate();
+      const late = instances.within(tenant, ({ checkpointer }) =>
+        createWaiting(gate, checkpointer).invoke(says('late'), config),
+      );
+      const outcome = failuresOf([late]);
+      await gate.reached;
+      if (durability !== 'exit') await untilSaid(tenant, 'late');
+      await instances.within(
+        tenant,
+        (sessions) =>
+          sessions.exclusive(THREAD, async () => {
+            gate.open();
+            const [failure, ...others] = await outcome;
+            expect(failure).toBeInstanceOf(SessionBusyError);
+            expect(others).toEqual([]);
+          }),
+        1,
+      );
+      await expectNoOrphans(tenant);
+      await instances.within(tenant, async (sessions) => {
+        expect(await read(sessions)).toEqual(durability === 'exit' ? ['before'] : ['before', 'late']);
         await expectSameOverRest(sessions, THREAD, 'unbroken');
       });
     });

@@ -17,6 +17,7 @@ import {
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { inspect, isDeepStrictEqual } from 'node:util';
+import { parseJson } from '../../src/database/parse-json.js';
 import { isPlainObject } from '../../src/database/storable.js';
 import { InvalidInputError } from '../../src/errors.js';
 import { fromLangChain } from '../../src/session/message-codec.js';
@@ -145,7 +146,7 @@ function withoutBuffer(value: unknown): unknown {
 }
 function fieldsOf(given: BaseMessage): unknown {
   const { class: className, fields } = fromLangChain(given).body;
-  return JSON.parse(JSON.stringify([className, { ...fields, id: undefined }]));
+  return parseJson(JSON.stringify([className, { ...fields, id: undefined }]));
 }
 
 /** Hands the conversation back as it is, the way nodes do that pass their messages on. */
@@ -238,7 +239,7 @@ describeOnEachEngine('fidelity', (createDatabase) => {
           refused += 1;
         }
       kept += expected.length;
-      const plain = expected.map((given) => JSON.parse(JSON.stringify(given)) as Message);
+      const plain = expected.map((given) => parseJson(JSON.stringify(given)) as Message);
       requireSameItems(
         (await read(threadId)).map((stored) => asWritten(stored)),
         plain,
