@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { PinnedConnection } from './pinned-connection.js';
-import { ScopedConnection, type Scope } from './scoped-connection.js';
+import type { Scope } from './scope.js';
+import { ScopedConnection } from './scoped-connection.js';
 import { isEnded } from './wire.js';
 
 /** Names the tenant in whose scope the caller runs; `undefined` outside any scope. */

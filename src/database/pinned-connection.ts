@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { RolledBackError } from '../errors.js';
-import { begin, type Scope } from './scoped-connection.js';
+import type { Scope } from './scope.js';
+import { begin } from './scoped-connection.js';
 import { lentClient, transactionVerb, Wire, type Query } from './wire.js';
 
 const NOTHING: Omit<pg.QueryResult, 'command'> = { rows: [], rowCount: null, oid: 0, fields: [] };

@@ -1,31 +1,21 @@
 import type pg from 'pg';
 import { RolledBackError } from '../errors.js';
+import { entryOf, type Scope } from './scope.js';
 import { ScopedQuery } from './scoped-query.js';
 import { lentClient, transactionVerb, Wire, type Query } from './wire.js';
 
-/** Who a transaction is for. */
-export interface Scope {
-  /** The role whose rights it has; `undefined`: the connection's own. */
-  readonly role: string | undefined;
-  /** '' when it is for no tenant: then row-level security shows nothing and takes nothing. */
-  readonly tenant: string;
-}
-
-/** Holds until the end of the transaction and not a statement longer, behind a pooler of transactions too. */
-const ENTER = `SELECT set_config('role', coalesce($1, current_user::text), true), set_config('app.tenant_id', $2, true)`;
-
-const entry = ({ role, tenant }: Scope): (string | null)[] => [role ?? null, tenant];
-
 /** Opens a transaction in a scope: two statements, one round trip where the connection pipelines. */
 export async function begin(wire: Wire, scope: Scope, sql: Query = ['BEGIN']): Promise<pg.QueryResult> {
-  const [begun] = await Promise.all([wire.send(...sql), wire.send(ENTER, entry(scope))]);
+  const { text, values } = entryOf(scope);
+  const [begun] = await Promise.all([wire.send(...sql), wire.send(text, values)]);
   return begun;
 }
 
 /**
  * A connection lent to one borrower. Nothing that says for whom it works outlives a transaction: each
- * statement outside of one gets its own, in the same round trip, and each transaction of the borrower's own begins with the scope. So there is nothing to
- * carry over to the next borrower, even where that is another process behind PgBouncer.
+ * statement outside of one gets its own, in the same round trip, and each transaction of the borrower's own
+ * begins with the scope. So there is nothing to carry over to the next borrower, even where that is another
+ * process behind PgBouncer.
  */
 export class ScopedConnection {
   readonly #wire: Wire;
@@ -60,7 +50,7 @@ export class ScopedConnection {
   }
 
   async #alone(query: Query): Promise<pg.QueryResult> {
-    if (this.pipelined) return ScopedQuery.send(this.client, [ENTER, entry(this.scope)], query);
+    if (this.pipelined) return ScopedQuery.send(this.client, this.scope, query);
     const steps = [
       begin(this.#wire, this.scope),
       this.#wire.send(...query),

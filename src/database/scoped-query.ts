@@ -1,23 +1,21 @@
 import pg from 'pg';
+import { entryOf, NamedEntries, type Scope } from './scope.js';
 import type { Query } from './wire.js';
 
 /** What is used here of node-postgres' connection and query, which its types leave out. */
 interface Protocol {
   parse(message: { text: string; name: string }): void;
-  bind(message: { values: readonly unknown[] }): void;
+  bind(message: { statement: string; values: readonly unknown[] }): void;
   execute(message: { portal: string; rows: number }): void;
 }
 interface QueryInternals {
   prepare(connection: Protocol): void;
-  handleDataRow(message: unknown): void;
+  handleDataRow(message: { fields: readonly (string | null)[] }): void;
   handleCommandComplete(message: unknown, connection: Protocol): void;
 }
 type Answer = (error: Error | null, result: pg.QueryResult) => void;
 type QueryClass = new (config: object, values: undefined, callback: Answer) => QueryInternals;
 const BaseQuery = pg.Query as unknown as QueryClass;
-
-/** A statement with its parameters. */
-export type Statement = readonly [text: string, values: readonly unknown[]];
 
 /**
  * A statement, and before it the one that enters its scope, up to one Sync. What PostgreSQL runs between two
@@ -25,38 +23,48 @@ export type Statement = readonly [text: string, values: readonly unknown[]];
  * the bare statement, where four messages take 1.79 ×. Several statements in one text are an error here.
  */
 export class ScopedQuery extends BaseQuery {
-  readonly #enter: Statement;
+  readonly #client: pg.PoolClient;
+  readonly #scope: Scope;
   #entered = false;
 
-  private constructor(config: object, enter: Statement, callback: Answer) {
+  private constructor(client: pg.PoolClient, scope: Scope, config: object, callback: Answer) {
     // The extended protocol also for a statement without parameters: the simple one brings its own Sync.
     super({ ...config, queryMode: 'extended' }, undefined, callback);
-    this.#enter = enter;
+    this.#client = client;
+    this.#scope = scope;
   }
 
-  static send(client: pg.PoolClient, enter: Statement, [text, values]: Query): Promise<pg.QueryResult> {
+  static send(client: pg.PoolClient, scope: Scope, [text, values]: Query): Promise<pg.QueryResult> {
     const config =
       typeof text === 'string' ? { text, values } : { ...(text as object), ...(values ? { values } : {}) };
     return new Promise((resolve, reject) => {
-      const query = new ScopedQuery(config, enter, (error, result) => {
-        if (error) reject(error);
-        else resolve(result);
-      });
-      client.query(query as never);
+      const send = (): void => {
+        const query = new ScopedQuery(client, scope, config, (error, result) => {
+          if (!error) resolve(result);
+          // It failed before anything else ran, so it can be sent again.
+          else if (!query.#entered && NamedEntries.giveUp(client, error)) send();
+          else reject(error);
+        });
+        client.query(query as never);
+      };
+      send();
     });
   }
 
   override prepare(connection: Protocol): void {
-    const [text, values] = this.#enter;
-    connection.parse({ text, name: '' });
-    connection.bind({ values });
+    const entry = entryOf(this.#scope);
+    const { name, isThere } = NamedEntries.claim(this.#client, entry.name);
+    // Is read whatever failed before, since it comes right after a Sync.
+    if (!isThere) connection.parse({ text: entry.text, name });
+    connection.bind({ statement: name, values: entry.values });
     connection.execute({ portal: '', rows: 0 });
     super.prepare(connection);
   }
 
-  /** The rows before the first completion are those of the scope. */
-  override handleDataRow(message: unknown): void {
+  /** The row before the first completion is that of the scope. */
+  override handleDataRow(message: { fields: readonly (string | null)[] }): void {
     if (this.#entered) super.handleDataRow(message);
+    else NamedEntries.answeredBy(this.#client, Number(message.fields.at(-1)));
   }
 
   override handleCommandComplete(message: unknown, connection: Protocol): void {
