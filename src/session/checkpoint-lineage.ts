@@ -12,6 +12,12 @@ export function isRunRefusal(error: unknown): error is RunRefusal {
   return error instanceof SessionConflictError || error instanceof SessionBusyError;
 }
 
+/** What a task wrote for a checkpoint. */
+export interface TaskWrite {
+  readonly checkpointId: string;
+  readonly taskId: string;
+}
+
 /** What one run of a graph has done so far; a subgraph's run is one of its own. */
 export interface GraphRun {
   /** The session in which it reads and writes, as soon as there is one. */
@@ -20,8 +26,13 @@ export interface GraphRun {
   refusal: RunRefusal | undefined;
   /** The checkpoints that it has put. */
   readonly put: Set<string>;
-  /** What its tasks wrote, by checkpoint and task. */
-  readonly written: { readonly checkpointId: string; readonly taskId: string }[];
+  /** What its tasks wrote. */
+  readonly written: TaskWrite[];
+}
+
+/** What the tasks of a run wrote for checkpoints that it has not put: once it is refused, of no use to anybody. */
+export function looseWrites({ written, put }: GraphRun): TaskWrite[] {
+  return written.filter(({ checkpointId }) => !put.has(checkpointId));
 }
 
 /**
