@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import type { TriptychOptions } from '../config/options.js';
+import { columnTypes } from './column-types.js';
 import { ConnectionPool, type TenantOfCaller } from './connection-pool.js';
 import type { EmbeddedEngine } from './embedded-engine.js';
 import { migrations } from './migrations.js';
@@ -50,6 +51,7 @@ export function dataSourceOptions({
       ...connection,
       ...(tenantOfCaller && { tenantOfCaller, role: RUNTIME_ROLE, pipeline: !embedded }),
       connectionTimeoutMillis: 10_000,
+      types: columnTypes,
       embeddingDimensions: options.embeddings.dimensions,
     },
   };

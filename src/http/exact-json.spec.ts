@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import fastify from 'fastify';
 import fc from 'fast-check';
 import { InvalidInputError } from '../errors.js';
-import { isExact, requireExact } from './exact-json.js';
+import { isExact, readExactJson, requireExact } from './exact-json.js';
 
 const check = (text: string): void => {
   requireExact(text, JSON.parse(text));
@@ -78,5 +79,46 @@ describe('a key in JSON', () => {
 
   it('may stand in two objects, and in texts', () => {
     check('{"a":{"a":[{"a":1},{"a":"a"}]},"b":"\\"a\\":1,\\\\","c":"{\\"a\\":1,\\"a\\":2}"}');
+  });
+});
+
+describe('a body', () => {
+  const server = fastify();
+  readExactJson(server);
+  server.post('/', (request, reply) => reply.send({ read: JSON.stringify(request.body) }));
+  const post = async (payload: string): Promise<[number, unknown]> => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await server.inject({ method: 'POST', url: '/', headers, payload });
+    const { code, read } = answer.json<{ code?: string; read?: string }>();
+    return [answer.statusCode, read ?? code];
+  };
+  /** Makes V8 misread `key` behind `first`, while the result is held (https://github.com/nodejs/node/issues/63785). */
+  const mislead = (first: string, key: string, written = JSON.stringify(key)): unknown =>
+    JSON.parse(JSON.stringify({ [first]: 1, [written.slice(1, 1 + key.length)]: 0 }));
+
+  it.each(['"', '\n', '\u0001', 'x"', 'C:\\new'])(
+    'is read with its key %j, whatever was read before',
+    async (key) => {
+      const before = mislead(`behind ${key}`, key);
+      const body = JSON.stringify({ [`behind ${key}`]: 1, [key]: { 'x\\': [{ [key]: 2 }] } });
+      expect(await post(body)).toEqual([200, body]);
+      expect(before).toBeDefined();
+    },
+  );
+
+  it.each([
+    ['{"a":[{"__proto__":1}]}', 'FST_ERR_CTP_INVALID_JSON_BODY'],
+    ['{"c":1,"\\u005f_proto__":{"\\n":1}}', 'FST_ERR_CTP_INVALID_JSON_BODY'],
+    ['{"\\n":{"c\\u006fnstructor":{"pr\\u006ftotype":1}}}', 'FST_ERR_CTP_INVALID_JSON_BODY'],
+    ['{"\\n":1,}', 'FST_ERR_CTP_INVALID_JSON_BODY'],
+    ['{"\\x":1}', 'FST_ERR_CTP_INVALID_JSON_BODY'],
+    ['', 'FST_ERR_CTP_EMPTY_JSON_BODY'],
+    ['{"\\n":1,"a":[{"\\n":1,"\\u000a":2}]}', 'invalid_input'],
+    ['{"\\u0061":1,"a":2}', 'invalid_input'],
+    ['{"\\n":12345678901234567890}', 'invalid_input'],
+  ])('is refused: %s', async (body, code) => {
+    const before = mislead('c', '__proto__', String.raw`"\u005f_proto__"`);
+    expect(await post(body)).toEqual([400, code]);
+    expect(before).toBeDefined();
   });
 });

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { plainKeys } from '../database/parse-json.js';
 import { InvalidInputError } from '../errors.js';
 
 /**
@@ -8,8 +9,14 @@ import { InvalidInputError } from '../errors.js';
 export function readExactJson(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    void parse(request, body, (error, value) => {
-      done(error ?? inexactness(body, value), value);
+    const { text, restore } = plainKeys(body);
+    void parse(request, text, (error, parsed: unknown) => {
+      if (error) {
+        done(error);
+        return;
+      }
+      const value = restore(parsed);
+      done(inexactness(body, value), value);
     });
   });
 }

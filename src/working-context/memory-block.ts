@@ -1,3 +1,4 @@
+import { parseJson } from '../database/parse-json.js';
 import { type MemoryEntry } from '../memory/memory-entry.entity.js';
 
 /** A memory as the model sees it. */
@@ -59,5 +60,5 @@ export function parseContextBlock(block: string): ContextItem[] {
   return block
     .slice(BLOCK_HEAD.length, -BLOCK_TAIL.length - 1)
     .split('\n')
-    .map((line) => JSON.parse(line) as ContextItem);
+    .map((line) => parseJson(line) as ContextItem);
 }

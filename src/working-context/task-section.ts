@@ -1,3 +1,4 @@
+import { parseJson } from '../database/parse-json.js';
 import { BudgetExceededError, InvalidInputError } from '../errors.js';
 import { type TokenCounter } from '../tokens/token-counter.js';
 import { fitText } from './fit-text.js';
@@ -48,7 +49,7 @@ export function fitTask(counter: TokenCounter, input: Task, cap: number): Fitted
 function jsonTask(input: Task): Task {
   let task: unknown;
   try {
-    task = JSON.parse(JSON.stringify(input));
+    task = parseJson(JSON.stringify(input));
   } catch {
     throw new InvalidInputError([{ field: 'task', message: 'must be JSON' }]);
   }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { checkOptions } from '../../src/config/load-options.js';
 import type { TriptychSettings } from '../../src/config/options.js';
 import { createApp } from '../../src/create-app.js';
+import { parseJson } from '../../src/database/parse-json.js';
 import type { TestDatabase } from './engines.js';
 
 export interface Answer {
@@ -69,7 +70,7 @@ export interface TenantClient {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }
