@@ -1,6 +1,6 @@
 /**
  * The arrows of docs/architecture.md, as errors:
- *   app → context → working-context → {session, memory} → {http, embeddings, tokens} → tenancy → database → config
+ *   app → context → working-context → {session, memory} → {http, recall} → {embeddings, tokens} → tenancy → database → config
  * A room may import the rooms to its right, `errors.ts` and `migrations/` (database only). `session` and
  * `memory` do not know each other; `http` serves controllers and filters only.
  */
@@ -11,14 +11,26 @@ const rooms = {
   tokens: ['config'],
   embeddings: ['config'],
   http: ['tenancy', 'database', 'config'],
-  session: ['http', 'embeddings', 'tokens', 'tenancy', 'database', 'config'],
-  memory: ['http', 'embeddings', 'tokens', 'tenancy', 'database', 'config'],
-  'working-context': ['session', 'memory', 'http', 'embeddings', 'tokens', 'tenancy', 'database', 'config'],
+  recall: ['embeddings', 'tokens', 'tenancy', 'database', 'config'],
+  session: ['http', 'recall', 'embeddings', 'tokens', 'tenancy', 'database', 'config'],
+  memory: ['http', 'recall', 'embeddings', 'tokens', 'tenancy', 'database', 'config'],
+  'working-context': [
+    'session',
+    'memory',
+    'http',
+    'recall',
+    'embeddings',
+    'tokens',
+    'tenancy',
+    'database',
+    'config',
+  ],
   context: [
     'working-context',
     'session',
     'memory',
     'http',
+    'recall',
     'embeddings',
     'tokens',
     'tenancy',

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { halfvecArray, uuidArray, varbitArray } from '../src/database/binary-parameters.js';
+import { INSERT_EMBEDDINGS } from '../src/recall/nearest-memories.sql.js';
+import { signBits } from '../src/recall/sign-bits.js';
+import { vectorSpaceOf } from '../src/recall/vector-space.js';
 import type { Effort } from './suite.js';
 import { unitVectors } from './vectors.js';
 
@@ -11,8 +15,9 @@ export const SHORT = { threads: 10, messages: 50 } as const;
 export const LONG = { everyNthTenant: 10, messages: 1_000 } as const;
 const SMALLEST = 10;
 const SMALL = 200;
-/** Each memory's vector is the sum of two of these, normalised: made in the database, so that loading is quick. */
+/** Each memory's vector is the sum of two of these, normalised. */
 const BASE_VECTORS = 512;
+const BATCH = 500;
 
 /** The name of the nth small tenant, from 1. */
 export function smallTenant(n: number): string {
@@ -49,13 +54,25 @@ const MEMORIES = `
          timestamptz '2026-01-01' + m * interval '1 minute'
     FROM tenants, generate_series(1, memories) AS m`;
 
-const EMBEDDINGS = `
-  INSERT INTO shared.memory_embeddings (tenant_id, memory_id, agent_id, model, embedding)
-  SELECT id, ${uuidOf(`id || ' ' || m`)}, 'agent-' || m % 3, '${MODEL}', l2_normalize(a.vector + b.vector)
-    FROM tenants, generate_series(1, memories) AS m,
-         LATERAL (SELECT abs(hashtext(id || ' ' || m)) AS hash) h
-    JOIN base a ON a.n = h.hash % ${BASE_VECTORS}
-    JOIN base b ON b.n = h.hash / ${BASE_VECTORS} % ${BASE_VECTORS}`;
+/** Their index by words, each memory one chunk, as storing would write it. */
+const POSTINGS = `
+  INSERT INTO shared.recall_postings (tenant_id, lexeme, memory_id, chunk, tf, dl)
+  SELECT tenant_id, lexeme, memory_id, 0, tf, sum(tf) OVER (PARTITION BY tenant_id, memory_id)
+    FROM (SELECT tenant_id, memory_id, lexeme, cardinality(positions) AS tf
+            FROM shared.agent_memories, unnest(to_tsvector('english', content))) l`;
+
+const CORPUS = `
+  INSERT INTO shared.recall_corpus (tenant_id, shard, chunks, length)
+  SELECT tenant_id, 0, count(*), sum(dl) FROM (SELECT DISTINCT tenant_id, memory_id, dl FROM shared.recall_postings) c
+   GROUP BY tenant_id`;
+
+const DOCUMENTS = `
+  INSERT INTO shared.recall_documents
+    (tenant_id, memory_id, agent_id, ends_in_question, length, chunks, content_key, lexemes)
+  SELECT tenant_id, memory_id, agent_id, false, length(content), 1, 0, lexemes
+    FROM shared.agent_memories
+    JOIN (SELECT tenant_id, memory_id, array_agg(lexeme) AS lexemes FROM shared.recall_postings GROUP BY 1, 2) l
+   USING (tenant_id, memory_id)`;
 
 const THREADS = `
   CREATE TEMP TABLE threads AS
@@ -83,20 +100,47 @@ export async function load(url: string, { tenants, largest }: Effort): Promise<v
   await client.connect();
   try {
     await client.query('BEGIN');
-    await client.query(
-      `CREATE TEMP TABLE base (n int PRIMARY KEY, vector halfvec(${DIMENSIONS})) ON COMMIT DROP`,
-    );
-    const vectors = unitVectors(BASE_VECTORS, DIMENSIONS, 1).map((vector) => JSON.stringify(vector));
-    await client.query(
-      'INSERT INTO base SELECT place - 1, v::halfvec FROM unnest($1::text[]) WITH ORDINALITY AS t (v, place)',
-      [vectors],
-    );
     // A parameter may not stand in CREATE TABLE AS; these are numbers that the command has checked.
     await client.query(TENANTS.replace('$1', String(tenants)).replace('$2', String(largest)));
-    for (const sql of [MEMORIES, EMBEDDINGS, THREADS, SESSIONS, MESSAGES]) await client.query(sql);
+    for (const sql of [MEMORIES, POSTINGS, CORPUS, DOCUMENTS, THREADS, SESSIONS, MESSAGES])
+      await client.query(sql);
+    await embed(client);
     await client.query('COMMIT');
     await client.query('VACUUM ANALYZE');
   } finally {
     await client.end();
   }
+}
+
+/** Gives every memory its vector. */
+async function embed(client: pg.Client): Promise<void> {
+  const bases = unitVectors(BASE_VECTORS, DIMENSIONS, 1);
+  const { rows } = await client.query<{ tenantId: string; agentId: string; memoryId: string }>(
+    `SELECT tenant_id AS "tenantId", agent_id AS "agentId", memory_id AS "memoryId" FROM shared.agent_memories
+      ORDER BY tenant_id, memory_id`,
+  );
+  for (let from = 0, to: number; from < rows.length; from = to) {
+    const { tenantId } = rows[from] as { tenantId: string };
+    to = from + 1;
+    while (to < from + BATCH && rows[to]?.tenantId === tenantId) to += 1;
+    const batch = rows.slice(from, to);
+    const vectors = batch.map((_, index) => between(bases, from + index));
+    await client.query(INSERT_EMBEDDINGS, [
+      tenantId,
+      vectorSpaceOf({ model: MODEL, dimensions: DIMENSIONS }),
+      batch.map(({ agentId }) => agentId),
+      batch.map(() => 0),
+      uuidArray(batch.map(({ memoryId: id }) => id)),
+      varbitArray(vectors.map((vector) => signBits(vector))),
+      halfvecArray(vectors),
+    ]);
+  }
+}
+
+function between(bases: readonly number[][], n: number): number[] {
+  const one = bases[(n * 7919) % bases.length] as number[];
+  const other = bases[(n * 104_729 + 1) % bases.length] as number[];
+  const sum = one.map((value, index) => value + (other[index] as number));
+  const length = Math.hypot(...sum);
+  return sum.map((value) => value / length);
 }

@@ -16,6 +16,8 @@ export interface Workload {
 }
 
 const INSTANCES = 32;
+/** One lexeme of it stands in every memory, the other in one of each tenant. */
+const QUESTION = 'What does memory 7 say?';
 
 /** The hot reads of both tiers, and a write of each. */
 export function workloads({ tenants }: Effort): Workload[] {
@@ -29,11 +31,11 @@ export function workloads({ tenants }: Effort): Workload[] {
   return [
     read('search, small tenant', (n) => ({
       tenant: small(n),
-      work: ({ memory }) => memory.search('window seats'),
+      work: ({ memory }) => memory.search(QUESTION),
     })),
     read('search, largest tenant', () => ({
       tenant: LARGEST,
-      work: ({ memory }) => memory.search('window seats'),
+      work: ({ memory }) => memory.search(QUESTION),
     })),
     read(`newest 50 of ${SHORT.messages} messages`, (n) => ({
       tenant: small(n),

@@ -42,7 +42,7 @@ export interface Product {
 /** Triptych as it is: the runtime role, row-level security, a scope in each transaction. */
 export async function isolatedProduct(options: TriptychOptions): Promise<Product> {
   const database = await Database.open({ options, entities: ENTITIES, tenantOfCaller: currentTenant });
-  return productOf(database, () => database.close());
+  return productOf(database, options, () => database.close());
 }
 
 /** The same classes on connections without a role or a tenant, whose user is past every policy. */
@@ -69,24 +69,19 @@ export async function unscopedProduct(
       master.afterCommit(callback);
     },
   };
-  const product = productOf(database as unknown as Database, () => dataSource.destroy());
+  const product = productOf(database as unknown as Database, options, () => dataSource.destroy());
   return { ...product, pool: master };
 }
 
-function productOf(database: Database, close: () => Promise<void>): Product {
+function productOf(database: Database, options: TriptychOptions, close: () => Promise<void>): Product {
   // The log is no part of what is measured.
   Logger.overrideLogger(false);
   const tenants = new TenantContext();
   const audit = new AuditLog(database, tenants);
+  const idempotency = new Idempotency(database, tenants);
   return {
-    memory: new LongTermMemory(database, new PreparedEmbedder(), tenants, audit),
-    sessions: new SessionStore(
-      database,
-      tenants,
-      new TiktokenCounter(),
-      audit,
-      new Idempotency(database, tenants),
-    ),
+    memory: new LongTermMemory(database, options, new PreparedEmbedder(), tenants, audit, idempotency),
+    sessions: new SessionStore(database, tenants, new TiktokenCounter(), audit, idempotency),
     tenants,
     close,
   };

@@ -10,8 +10,19 @@ export type { ContentPart, Message, MessageRole, StoredMessage, ToolCall } from 
 
 export { MemoryModule } from './memory/memory.module.js';
 export { LongTermMemory, type ListOptions, type SearchOptions } from './memory/long-term-memory.js';
-export { MemoryEntry, type MemorySource, type ScoredMemory } from './memory/memory-entry.entity.js';
+export {
+  MemoryEntry,
+  type ChannelScores,
+  type FoundMemories,
+  type MemoryRevision,
+  type MemorySource,
+  type ScoredMemory,
+} from './memory/memory-entry.entity.js';
+export type { FilterCondition } from './memory/filter-condition.js';
+export type { MemoryFilter } from './memory/memory-filter.js';
 export type { MemoryChange, NewMemory } from './memory/memory-input.js';
+export type { StoreOptions } from './memory/memory-writer.js';
+export type { RecallMode } from './recall/rank.js';
 
 export { WorkingContextModule } from './working-context/working-context.module.js';
 export { WorkingContextCompiler } from './working-context/working-context-compiler.js';
@@ -23,6 +34,7 @@ export type { ResolvedBudget } from './working-context/token-budget.js';
 export type {
   CompileInput,
   Degradation,
+  OfferedMemory,
   RelevantMemory,
   Task,
   TokenUsage,
@@ -37,7 +49,7 @@ export { RequireScope } from './tenancy/required-scope.js';
 export { AuthenticationGuard, identityOf } from './tenancy/authentication.guard.js';
 export { TenantInterceptor } from './tenancy/tenant.interceptor.js';
 
-export { Embedder, type EmbeddingKind } from './embeddings/embedder.js';
+export { Embedder, type EmbeddingKind, type QueryWeights } from './embeddings/embedder.js';
 export { TokenCounter } from './tokens/token-counter.js';
 export { ProblemFilter } from './http/problem.filter.js';
 export * from './errors.js';

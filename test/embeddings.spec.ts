@@ -2,9 +2,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { createEmbedder } from '../src/embeddings/create-embedder.js';
-import { type Embedder } from '../src/embeddings/embedder.js';
+import { type Embedder, type QueryWeights } from '../src/embeddings/embedder.js';
 import { LocalEmbedder } from '../src/embeddings/local-embedder.js';
 import { OpenAIEmbedder, type OpenAIEmbedderOptions } from '../src/embeddings/openai-embedder.js';
+import { wordsOf } from '../src/embeddings/text-features.js';
 import {
   EmbeddingsUnavailableError,
   InvalidEmbeddingError,
@@ -114,33 +115,92 @@ describe('the local embedder', () => {
   });
 
   it('never changes what a text is under one model name', async () => {
-    const [vector] = await new LocalEmbedder(16).embed(['Café 42, the 漢字 🍕']);
+    const [vector] = await new LocalEmbedder(16).embed(['Café 42, the café, the 漢字 🍕']);
     expect({
       model: new LocalEmbedder(16).model,
       vector: vector?.map((x) => Number(x.toFixed(3))),
     }).toMatchInlineSnapshot(`
      {
-       "model": "triptych-local-1",
+       "model": "triptych-local-2",
        "vector": [
-         0.192,
-         -0.479,
+         0.178,
+         -0.446,
          0,
          0,
-         0.479,
-         0,
-         0,
-         0,
+         0.446,
          0,
          0,
          0,
-         0.192,
-         -0.479,
-         0.479,
-         -0.096,
+         0,
+         0,
+         0,
+         0.223,
+         -0.557,
+         0.446,
+         -0.111,
          0,
        ],
      }
     `);
+  });
+
+  describe('asked with what its words tell', () => {
+    const embedder = new LocalEmbedder(1536);
+    const texts = ['the harbour at night', 'a letter to the mayor', 'a lighthouse'];
+    const similarities = async (query: string, weights: QueryWeights): Promise<number[]> => {
+      const vector = await embedder.embedQuery(query, weights);
+      expectUnitVector(vector, 1536);
+      return (await embedder.embed(texts, 'document')).map((document) => cosine(vector, document));
+    };
+
+    it('looks for the words that tell most', async () => {
+      const weighing = (known: string) =>
+        similarities('harbour letter', { weightOf: (word) => (word === known ? 5 : 1) });
+      const [harbour = 0, letter = 0] = await weighing('harbour');
+      expect(harbour).toBeGreaterThan(2 * letter);
+      const [other = 0, second = 0] = await weighing('letter');
+      expect(second).toBeGreaterThan(2 * other);
+    });
+
+    it('looks for what stands in for a word that nobody has written', async () => {
+      const query = 'qqqqhousez';
+      const weights = { weightOf: (word: string) => (word === query ? 0.1 : 1) };
+      const [, , without = 0] = await similarities(query, weights);
+      const [, , corrected = 0] = await similarities(query, { ...weights, corrections: ['lighthouse'] });
+      expect(corrected).toBeGreaterThan(without + 0.2);
+    });
+
+    it('asks what each word tells as the words of a text are told apart', async () => {
+      const asked = new Set<string>();
+      const weightOf = (word: string): number => {
+        asked.add(word);
+        return 1;
+      };
+      await embedder.embedQuery('My dog 我的狗 🍕', { weightOf, corrections: ['cat'] });
+      expect([...asked].sort()).toEqual([...wordsOf('My dog 我的狗 🍕'), 'cat'].sort());
+    });
+
+    it('gives a unit vector for whatever finite weights, and none for others', async () => {
+      const weight = fc.double({ min: 0, max: 1e9, noNaN: true });
+      await fc.assert(
+        fc.asyncProperty(fc.string({ unit: 'binary' }), fc.func(weight), async (text, weightOf) => {
+          expectUnitVector(await embedder.embedQuery(text, { weightOf }), 1536);
+        }),
+      );
+      const broken = embedder.embedQuery('tea', { weightOf: () => NaN });
+      await expect(broken).rejects.toThrow(InvalidEmbeddingError);
+    });
+
+    it('counts a word of a question once, and in a document ever less', async () => {
+      const [once] = await embedder.embed(['tea'], 'query');
+      const [both, twice] = await embedder.embed(['tea fog', 'tea fog tea'], 'query');
+      expect(twice).toEqual(both);
+      const [fog] = await embedder.embed(['fog'], 'query');
+      const [document] = await embedder.embed([`${'tea '.repeat(8)}fog`], 'document');
+      const times = cosine(once, document) / cosine(fog, document);
+      expect(times).toBeGreaterThan(1.2);
+      expect(times).toBeLessThan(2.5);
+    });
   });
 
   it('finds a word through its inflections and a misspelling', async () => {

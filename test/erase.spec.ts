@@ -26,6 +26,11 @@ const TABLES = [
   'shared.idempotency_key_objects',
   'shared.idempotency_keys',
   'shared.memory_embeddings',
+  'shared.memory_revisions',
+  'shared.recall_corpus',
+  'shared.recall_documents',
+  'shared.recall_postings',
+  'shared.recall_settings',
   'shared.session_messages',
   'shared.sessions',
   'shared.tenants',
@@ -46,7 +51,10 @@ describeOnEachEngine('erase', (createDatabase) => {
     const client = service.as(tenant);
     const messages = [{ role: 'user', content: MARKER }];
     expect((await client.post('/v1/sessions/trip/messages', { messages })).status).toBe(201);
-    expect((await client.post('/v1/memories', { agentId: 'a', content: MARKER })).status).toBe(201);
+    const stored = await client.post('/v1/memories', { agentId: 'a', content: MARKER });
+    expect(stored.status).toBe(201);
+    const { memoryId } = stored.body as { memoryId: string };
+    expect((await client.patch(`/v1/memories/${memoryId}`, { metadata: { MARKER } })).status).toBe(200);
     const { checkpointer } = service.app.get(SessionStore);
     await service.app.get(TenantContext).run(tenant, async () => {
       const tuple = await checkpointer.getTuple({ configurable: { thread_id: 'trip' } });
@@ -59,6 +67,7 @@ describeOnEachEngine('erase', (createDatabase) => {
         VALUES ('${tenant}', '${tenant}.k', 'salt', 'hash', '{read}');
       INSERT INTO shared.idempotency_keys (tenant_id, key, status) VALUES ('${tenant}', '${MARKER}', 201);
       INSERT INTO shared.idempotency_key_objects VALUES ('${tenant}', gen_random_uuid(), '${MARKER}');
+      INSERT INTO shared.recall_settings VALUES ('${tenant}', 'english');
       INSERT INTO shared.usage VALUES ('${tenant}', '2026-05-08', 3);
       COMMIT`);
   }
@@ -131,7 +140,7 @@ describeOnEachEngine('erase', (createDatabase) => {
     try {
       const erase = eraseTenant(owner, 'acme');
       await expect(erase).rejects.toThrow(ResidueError);
-      await expect(erase).rejects.toThrow(/Nothing was erased: .* shared\.audit_log \(2\)/);
+      await expect(erase).rejects.toThrow(/Nothing was erased: .* shared\.audit_log \(3\)/);
       expect(await holdingsOf(owner, 'acme')).toEqual(before);
     } finally {
       await sql('DROP TRIGGER keep ON shared.audit_log; DROP FUNCTION public.keep()');

@@ -1,8 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SessionStore } from '../src/session/session-store.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { asOperator } from './support/operator.js';
 import { TestService, type Answer } from './support/service.js';
@@ -49,6 +50,30 @@ describeOnEachEngine('the limits of a tenant', (createDatabase) => {
     expect(await service.as('loud').get('/v1/memories')).toMatchObject({ status: 200 });
     await service.stop();
     await database.drop();
+  });
+
+  it('keep his requests in a line, and nobody else behind it', async () => {
+    const database = await createDatabase();
+    const service = await TestService.start(database, { limits: { concurrency: 2 } });
+    const sessions = service.app.get(SessionStore);
+    let atWork = 0;
+    let most = 0;
+    jest.spyOn(sessions, 'listSessions').mockImplementation(async () => {
+      atWork += 1;
+      most = Math.max(most, atWork);
+      // Somebody else is answered while all of these are worked on or wait.
+      expect(await service.as('quiet').get('/v1/memories')).toMatchObject({ status: 200 });
+      atWork -= 1;
+      return { sessions: [], nextCursor: null };
+    });
+    try {
+      const answers = await atOnce(20, () => service.as('loud').get('/v1/sessions'));
+      expect(countOf(answers, 200)).toBe(20);
+      expect(most).toBe(2);
+    } finally {
+      await service.stop();
+      await database.drop();
+    }
   });
 
   it('hold for a day, over a restart, and count only what was admitted', async () => {

@@ -162,7 +162,7 @@ describeOnEachEngine('memories', (createDatabase) => {
       }
     }
     const found = await other.post('/v1/memories/search', { query: 'a secret of acme' });
-    expect(found.body).toEqual({ results: [], degraded: [] });
+    expect(found.body).toEqual({ results: [], exhaustive: true, degraded: [] });
     expect((await acme.get(`/v1/memories/${entry.memoryId}`)).body).toMatchObject({
       content: 'a secret of acme',
     });

@@ -49,6 +49,10 @@ CREATE TABLE shared.agent_memories
   source jsonb
   created_at timestamp(3) with time zone NOT NULL DEFAULT now()
   updated_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  revision integer NOT NULL DEFAULT 1
+  stored_by text
+  copies integer NOT NULL DEFAULT 1
+  retracted_at timestamp(3) with time zone
   CONSTRAINT agent_memories_pkey PRIMARY KEY (tenant_id, memory_id)
   CREATE INDEX agent_memories_newest ON shared.agent_memories USING btree (tenant_id, created_at, memory_id)
   CREATE INDEX agent_memories_newest_of_agent ON shared.agent_memories USING btree (tenant_id, agent_id, created_at, memory_id)
@@ -105,14 +109,34 @@ CREATE TABLE shared.idempotency_keys
   CREATE INDEX idempotency_keys_session ON shared.idempotency_keys USING btree (tenant_id, session_id) WHERE (session_id IS NOT NULL)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
-CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_vacuum_insert_scale_factor=0.01)
+CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_vacuum_insert_threshold=1000, autovacuum_vacuum_insert_scale_factor=0.01, autovacuum_vacuum_scale_factor=0.02)
+  tenant_id text NOT NULL
+  agent_id text NOT NULL
+  memory_id uuid NOT NULL
+  chunk smallint NOT NULL
+  model text NOT NULL
+  signs bit varying NOT NULL
+  embedding halfvec NOT NULL
+  CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, agent_id, memory_id, chunk) INCLUDE (model, signs)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.memory_revisions
   tenant_id text NOT NULL
   memory_id uuid NOT NULL
+  revision integer NOT NULL
   agent_id text NOT NULL
-  model text NOT NULL
-  embedding halfvec(1536) NOT NULL STORAGE p
-  CONSTRAINT memory_embeddings_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id) ON DELETE CASCADE
-  CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, memory_id)
+  content text NOT NULL
+  metadata jsonb NOT NULL
+  source jsonb
+  stored_by text
+  retracted boolean NOT NULL
+  valid_from timestamp(3) with time zone NOT NULL
+  valid_to timestamp(3) with time zone NOT NULL
+  model text
+  embeddings halfvec[]
+  CONSTRAINT memory_revisions_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id) ON DELETE CASCADE
+  CONSTRAINT memory_revisions_pkey PRIMARY KEY (tenant_id, memory_id, revision)
+  CREATE INDEX memory_revisions_validity ON shared.memory_revisions USING btree (tenant_id, valid_to, valid_from)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.migrations
@@ -123,6 +147,52 @@ CREATE TABLE shared.migrations
   ROW LEVEL SECURITY FORCED
   POLICY everybody USING true
   POLICY owner USING true
+CREATE TABLE shared.recall_corpus WITH (fillfactor=50)
+  tenant_id text NOT NULL
+  shard smallint NOT NULL
+  chunks bigint NOT NULL
+  length bigint NOT NULL
+  CONSTRAINT recall_corpus_pkey PRIMARY KEY (tenant_id, shard)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.recall_documents
+  tenant_id text NOT NULL
+  memory_id uuid NOT NULL
+  agent_id text NOT NULL
+  thread_id text
+  seq bigint
+  speaker text
+  role text
+  occurred_at timestamp with time zone
+  ends_in_question boolean NOT NULL
+  length integer NOT NULL
+  chunks smallint NOT NULL
+  content_key bigint NOT NULL
+  lexemes text[] NOT NULL
+  CONSTRAINT recall_documents_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id)
+  CONSTRAINT recall_documents_pkey PRIMARY KEY (tenant_id, memory_id)
+  CREATE INDEX recall_documents_content ON shared.recall_documents USING btree (tenant_id, content_key)
+  CREATE INDEX recall_documents_occurred ON shared.recall_documents USING btree (tenant_id, occurred_at) WHERE (occurred_at IS NOT NULL)
+  CREATE INDEX recall_documents_place ON shared.recall_documents USING btree (tenant_id, thread_id, seq, memory_id) WHERE (thread_id IS NOT NULL)
+  CREATE INDEX recall_documents_speaker ON shared.recall_documents USING btree (tenant_id, speaker) WHERE (speaker IS NOT NULL)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.recall_postings WITH (autovacuum_vacuum_insert_scale_factor=0.01)
+  tenant_id text NOT NULL
+  lexeme text NOT NULL
+  memory_id uuid NOT NULL
+  chunk smallint NOT NULL
+  tf smallint NOT NULL
+  dl smallint NOT NULL
+  CONSTRAINT recall_postings_pkey PRIMARY KEY (tenant_id, lexeme, memory_id, chunk) INCLUDE (tf, dl)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.recall_settings
+  tenant_id text NOT NULL
+  text_search text NOT NULL
+  CONSTRAINT recall_settings_pkey PRIMARY KEY (tenant_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.session_messages
   tenant_id text NOT NULL
   session_id uuid NOT NULL

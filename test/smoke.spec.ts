@@ -70,6 +70,7 @@ describeOnEachEngine('the service', (createDatabase) => {
         'get /v1/context/budgets',
         'get /v1/memories',
         'get /v1/memories/{memoryId}',
+        'get /v1/memories/{memoryId}/history',
         'get /v1/sessions',
         'get /v1/sessions/{threadId}/messages',
         'patch /v1/memories/{memoryId}',

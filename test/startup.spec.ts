@@ -6,7 +6,6 @@ import pg from 'pg';
 import { checkOptions } from '../src/config/load-options.js';
 import type { TriptychSettings } from '../src/config/options.js';
 import { Database } from '../src/database/database.js';
-import { StartupError } from '../src/errors.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { TestService } from './support/service.js';
 
@@ -45,15 +44,21 @@ describeOnEachEngine('a service that starts', (createDatabase) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('refuses another dimension than the stored one, and says which to set', async () => {
+  it('finds by words what was embedded in another dimension', async () => {
     const home = await createDatabase();
     const folder = mkdtempSync(join(tmpdir(), 'triptych-dimension-'));
     const settings = home.engine === 'embedded' ? { dataDir: folder } : home.settings;
-    await (await open(settings)).close();
-    const other = open(settings, { embeddings: { dimensions: 768 } });
-    await expect(other).rejects.toThrow(StartupError);
-    await expect(other).rejects.toThrow('EMBEDDING_DIMENSIONS=1536');
-    await (await open(settings)).close();
+    const first = await TestService.start({ ...home, settings });
+    await first.as('acme').post('/v1/memories', { agentId: 'a', content: 'Ada likes window seats.' });
+    await first.stop();
+    const second = await TestService.start({ ...home, settings }, { embeddings: { dimensions: 768 } });
+    const client = second.as('acme');
+    expect((await client.post('/v1/memories', { agentId: 'a', content: 'Ada likes aisles.' })).status).toBe(
+      201,
+    );
+    const found = await client.post('/v1/memories/search', { query: 'window seats' });
+    expect(found.body).toMatchObject({ results: [{ memory: { content: 'Ada likes window seats.' } }, {}] });
+    await second.stop();
     await home.drop();
     rmSync(folder, { recursive: true, force: true });
   });

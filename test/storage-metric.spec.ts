@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Database } from '../src/database/database.js';
 import { SessionStore } from '../src/session/session-store.js';
 import { StorageFigures } from '../src/session/storage-figures.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
-import { createChat } from './support/graphs.js';
+import { createCautious, createChat } from './support/graphs.js';
 import { TestService } from './support/service.js';
 
 describeOnEachEngine('the storage of tenants in /metrics', (createDatabase) => {
@@ -78,6 +79,31 @@ describeOnEachEngine('the storage of tenants in /metrics', (createDatabase) => {
     expect(after).toBeGreaterThan(0);
     expect(after).toBeLessThan(before / 3);
     await service.as('acme').delete('/v1/sessions/graph');
+  });
+
+  it('is that of every value in every table, to the byte', async () => {
+    const [found] = await service.app.get(TenantContext).run('exact', async () => {
+      const { checkpointer } = service.app.get(SessionStore);
+      const config = { configurable: { thread_id: 'exact' } };
+      await createCautious(checkpointer).invoke({ messages: [{ role: 'user', content: 'asked' }] }, config);
+      const [figures, database] = [service.app.get(StorageFigures), service.app.get(Database)];
+      figures.served('exact');
+      await figures.refresh({ maxAgeMs: 0 });
+      expect(figures.read().get('exact')).toMatchObject({ sessions: 1, messages: 2 });
+      return database.query<Record<string, number>>(
+        `SELECT (SELECT sum(pg_column_size(message_id) + pg_column_size(body)) FROM shared.session_messages)::int AS messages,
+                (SELECT sum(pg_column_size(checkpoint)) FROM checkpoints.checkpoints)::int AS checkpoints,
+                (SELECT sum(pg_column_size(metadata)) FROM checkpoints.checkpoints)::int AS metadata,
+                (SELECT sum(pg_column_size(blob)) FROM checkpoints.checkpoint_blobs)::int AS blobs,
+                (SELECT sum(pg_column_size(blob)) FROM checkpoints.checkpoint_writes)::int AS writes`,
+      );
+    });
+    const { messages: messageBytes, ...rest } = found as Record<string, number>;
+    for (const bytes of Object.values(rest)) expect(bytes).toBeGreaterThan(0);
+    const checkpointBytes = Object.values(rest).reduce((sum, bytes) => sum + bytes, 0);
+    const figure = service.app.get(StorageFigures).read().get('exact');
+    expect(figure).toMatchObject({ messageBytes, checkpointBytes });
+    await service.as('exact').delete('/v1/sessions/exact');
   });
 
   it('estimates what is beyond its sample', async () => {

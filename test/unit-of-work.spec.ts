@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { checkOptions } from '../src/config/load-options.js';
 import { Database } from '../src/database/database.js';
 import { RolledBackError } from '../src/errors.js';
@@ -109,6 +110,22 @@ describeOnEachEngine('unit of work', (createDatabase) => {
     );
     expect(seen).toEqual(Array.from({ length: 40 }, (_, index) => `t${index % 4}`));
     expect(await setting()).toBe('');
+  });
+
+  it('leaves nothing of its tenant and its role on the connection', async () => {
+    await tenants.run('acme', () => database.unitOfWork(() => insert(1)));
+    await tenants.run('acme', () => insert(2));
+    // As another client of a pooler may get it: the one connection of the pool, without our scope around it.
+    const connect = Reflect.get(pg.Pool.prototype, 'connect') as () => Promise<pg.PoolClient>;
+    const bare = await connect.call(database.pool);
+    try {
+      const { rows } = await bare.query(
+        `SELECT current_setting('app.tenant_id', true) AS tenant, current_user = session_user AS "isItself"`,
+      );
+      expect(rows).toEqual([{ tenant: '', isItself: true }]);
+    } finally {
+      bare.release();
+    }
   });
 
   it('belongs to one tenant', async () => {

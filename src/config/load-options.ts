@@ -44,6 +44,7 @@ const VARIABLES: readonly (readonly [name: string, path: string, parse: Parse])[
   ['EMBEDDING_MODEL', 'embeddings.model', text],
   ['EMBEDDING_DIMENSIONS', 'embeddings.dimensions', number],
   ['EMBEDDING_TIMEOUT_MS', 'embeddings.timeoutMs', number],
+  ['TEXT_SEARCH', 'recall.textSearch', text],
   ['TOKEN_BUDGETS', 'budget.tiers', json],
   ['DEFAULT_TIER', 'budget.defaultTier', text],
   ['BUDGET_SHARES', 'budget.shares', json],

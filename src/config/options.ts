@@ -109,6 +109,17 @@ const settingsSchema = z.strictObject({
       provider: provider ?? (rest.apiKey || rest.baseUrl ? ('openai' as const) : ('local' as const)),
     }))
     .prefault({}),
+  recall: z
+    .strictObject({
+      /** PostgreSQL's text search configuration of tenants that have none of their own: `english`, `german`, `simple` … */
+      textSearch: z
+        .string()
+        .regex(/^[a-z_][a-z0-9_]*$/, {
+          error: 'must be the name of a text search configuration, such as english',
+        })
+        .default('english'),
+    })
+    .prefault({}),
   budget: z
     .strictObject({
       /** Context window of each model tier, in tokens. */

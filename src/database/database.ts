@@ -28,7 +28,6 @@ export class Database implements OnApplicationShutdown {
     readonly engine: 'embedded' | 'postgres',
     readonly dataSource: DataSource,
     private readonly embedded: EmbeddedEngine | undefined,
-    private readonly dimensions: number,
   ) {
     this.pool = poolOf(dataSource);
   }
@@ -47,12 +46,7 @@ export class Database implements OnApplicationShutdown {
       await connect(dataSource);
       try {
         await checkIsolation((sql, parameters) => dataSource.query(sql, parameters));
-        return new Database(
-          embedded ? 'embedded' : 'postgres',
-          dataSource,
-          embedded,
-          options.embeddings.dimensions,
-        );
+        return new Database(embedded ? 'embedded' : 'postgres', dataSource, embedded);
       } catch (error) {
         await dataSource.destroy();
         throw error;
@@ -93,7 +87,7 @@ export class Database implements OnApplicationShutdown {
 
   /** @throws StartupError when the schema no longer is what this build needs */
   checkSchema(): Promise<void> {
-    return checkSchema((sql, parameters) => this.query(sql, parameters), this.dimensions);
+    return checkSchema((sql, parameters) => this.query(sql, parameters));
   }
 
   async close(): Promise<void> {
@@ -107,7 +101,7 @@ export class Database implements OnApplicationShutdown {
 }
 
 /** The checks that come before the runtime role can be used, since an old schema has none. */
-async function inspect({ database, embeddings }: TriptychOptions, embedded?: EmbeddedEngine): Promise<void> {
+async function inspect({ database }: TriptychOptions, embedded?: EmbeddedEngine): Promise<void> {
   const client = embedded
     ? new PGliteClient({ pglite: embedded.pglite })
     : new pg.Client({ connectionString: database.url, connectionTimeoutMillis: 10_000 });
@@ -119,7 +113,7 @@ async function inspect({ database, embeddings }: TriptychOptions, embedded?: Emb
   }
   try {
     await checkServer(query);
-    await checkSchema(query, embeddings.dimensions);
+    await checkSchema(query);
   } finally {
     await client.end();
   }

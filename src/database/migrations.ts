@@ -2,6 +2,7 @@ import { AuditLog1795132800005 } from '../../migrations/1795132800005-audit-log.
 import { Checkpoints1795132800002 } from '../../migrations/1795132800002-checkpoints.js';
 import { IdempotencyKeys1795132800007 } from '../../migrations/1795132800007-idempotency-keys.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
+import { Recall1795132800008 } from '../../migrations/1795132800008-recall.js';
 import { RowLevelSecurity1795132800003 } from '../../migrations/1795132800003-row-level-security.js';
 import { SessionLog1795132800006 } from '../../migrations/1795132800006-session-log.js';
 import { Sessions1795132800001 } from '../../migrations/1795132800001-sessions.js';
@@ -17,4 +18,5 @@ export const migrations = [
   AuditLog1795132800005,
   SessionLog1795132800006,
   IdempotencyKeys1795132800007,
+  Recall1795132800008,
 ];

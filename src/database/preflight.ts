@@ -20,22 +20,12 @@ export async function checkServer(query: Query): Promise<void> {
 }
 
 /**
- * Compares a migrated database with this build: extension, migrations, LangGraph's tables, dimension.
+ * Compares a migrated database with this build: extension, migrations, LangGraph's tables.
  * @throws StartupError with the remedy in its message
  */
-export async function checkSchema(query: Query, dimensions: number): Promise<void> {
+export async function checkSchema(query: Query): Promise<void> {
   await checkExtension(query);
   await checkMigrations(query);
-  const [column] = await query<{ stored: number }>(
-    `SELECT atttypmod AS stored FROM pg_attribute
-      WHERE attrelid = 'shared.memory_embeddings'::regclass AND attname = 'embedding'`,
-  );
-  const stored = column?.stored ?? 0;
-  if (stored !== dimensions)
-    throw new StartupError(
-      `The database holds embeddings of ${stored} dimensions and EMBEDDING_DIMENSIONS is ${dimensions}. ` +
-        `Set EMBEDDING_DIMENSIONS=${stored}, or use an empty database for ${dimensions}.`,
-    );
 }
 
 async function checkExtension(query: Query): Promise<void> {

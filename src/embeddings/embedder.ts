@@ -1,6 +1,17 @@
 /** What a text is to the search: something stored, or something asked. Some models embed the two differently. */
 export type EmbeddingKind = 'document' | 'query';
 
+/** What is known of the words of a query, from the texts that it is put to. */
+export interface QueryWeights {
+  /**
+   * How much a word tells, at least 0 and finite: its inverse document frequency. Asked with words as `wordsOf`
+   * gives them, and with those of `corrections`.
+   */
+  readonly weightOf: (word: string) => number;
+  /** Words that are known, for such in the query that are not. */
+  readonly corrections?: readonly string[];
+}
+
 /**
  * Turns texts into vectors whose inner product is their cosine similarity. The class is the port and its
  * injection token; every driver passes the same contract suite (`test/embeddings.spec.ts`).
@@ -19,4 +30,10 @@ export abstract class Embedder {
    * @throws InvalidEmbeddingError when it answers with vectors that must not be stored
    */
   abstract embed(texts: readonly string[], kind: EmbeddingKind): Promise<number[][]>;
+
+  /**
+   * The vector of a query whose words are weighed by what each tells, of an embedder whose vectors tell words; one that
+   * tells meaning has no use for it, and no such method.
+   */
+  embedQuery?(text: string, weights: QueryWeights): Promise<number[]>;
 }

@@ -19,62 +19,96 @@ const UNSPACED =
   /([\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Hang}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmr}\p{scx=Mymr}]+)/u;
 
 /**
- * The bag of features of a text, with weights: stems of words; character 4-grams of words with their boundaries
- * marked, for inflections and misspellings; single characters and pairs in scripts without spaces. A feature
- * seen tf times weighs 1 + ln tf times as much as once (sub-linear tf; Manning, Raghavan and Schütze,
- * Introduction to Information Retrieval, 6.4.1). Never empty: a text with no word is its characters.
+ * Takes one feature of a text as often as it stands there.
+ * @param weight of one such feature, before it is counted or weighed by the words
+ * @param words that the feature is part of; a character of a script without spaces is part of two pairs
  */
-export function textFeatures(text: string): Map<string, number> {
-  const features = new FeatureBag();
-  const plain = text.normalize('NFKC').toLowerCase();
-  for (const [token] of plain.matchAll(TOKEN)) {
-    for (const [part, run] of token.split(UNSPACED).entries()) {
-      // A split by one capturing group alternates: what lies between the matches, then a match.
-      if (run !== '') (part % 2 === 1 ? addUnspaced : addWord)(features, run);
+export type FeatureVisitor = (feature: string, weight: number, words: readonly string[]) => void;
+
+/**
+ * The words of a text in their order: lower-cased, in compatibility form (NFKC), pictographs included. Where a
+ * script sets no spaces, each two neighbouring characters of a run are a word, as they are in the lexical index.
+ */
+export function wordsOf(text: string): string[] {
+  return tokensOf(text).flatMap((token) => runsOf(token).flatMap((run) => run.words));
+}
+
+/**
+ * A text in compatibility form whose every word stands between spaces, for a parser that knows words by them:
+ * `我的狗叫Bello` becomes ` 我的 的狗 狗叫 Bello`. All else stays, for the parser to read numbers and addresses.
+ */
+export function spacedText(text: string): string {
+  return text.normalize('NFKC').replace(TOKEN, (token) => {
+    if (!UNSPACED.test(token)) return token;
+    return ` ${runsOf(token)
+      .flatMap((run) => run.words)
+      .join(' ')} `;
+  });
+}
+
+/**
+ * The features of a text, with weights: stems of words; character 4-grams of words with their boundaries marked,
+ * for inflections and misspellings; single characters and pairs in scripts without spaces. There is always one:
+ * a text with no word is its characters.
+ */
+export function visitFeatures(text: string, visit: FeatureVisitor): void {
+  const tokens = tokensOf(text);
+  for (const token of tokens) {
+    for (const run of runsOf(token)) {
+      if (run.isUnspaced) visitUnspaced(run, visit);
+      else for (const word of run.words) visitWord(word, visit);
     }
   }
-  if (features.isEmpty) for (const character of plain || '\0') features.add('character', character, 1);
-  return features.weights();
+  if (tokens.length === 0)
+    for (const character of plain(text) || '\0') visit(`character:${character}`, 1, [character]);
 }
 
-function addWord(features: FeatureBag, word: string): void {
-  if (isFunctionWord(word)) {
-    features.add('word', word, FUNCTION_WORD_WEIGHT);
-    return;
-  }
-  features.add('word', word.length <= MAX_WORD_LENGTH ? stemmer(word) : word, 1);
-  addGrams(features, `<${word.slice(0, MAX_WORD_LENGTH)}>`, GRAM_LENGTH, GRAM_WEIGHT);
+/** The one feature of a word that no misspelling leaves whole: its stem. */
+export function stemFeature(word: string): string {
+  const isStem = isFunctionWord(word) || word.length > MAX_WORD_LENGTH;
+  return `word:${isStem ? word : stemmer(word)}`;
 }
 
-function addUnspaced(features: FeatureBag, run: string): void {
-  addGrams(features, run, 1, GRAM_WEIGHT);
-  addGrams(features, run, 2, 1);
+function visitWord(word: string, visit: FeatureVisitor): void {
+  const isFunction = isFunctionWord(word);
+  const words = [word];
+  visit(stemFeature(word), isFunction ? FUNCTION_WORD_WEIGHT : 1, words);
+  if (isFunction) return;
+  const characters = Array.from(`<${word.slice(0, MAX_WORD_LENGTH)}>`);
+  for (let start = 0; start + GRAM_LENGTH <= characters.length; start++)
+    visit(`gram:${characters.slice(start, start + GRAM_LENGTH).join('')}`, GRAM_WEIGHT, words);
 }
 
-function addGrams(features: FeatureBag, text: string, length: number, weight: number): void {
-  const characters = Array.from(text);
-  for (let start = 0; start + length <= characters.length; start++) {
-    features.add('gram', characters.slice(start, start + length).join(''), weight);
-  }
+function visitUnspaced({ characters, words }: Run, visit: FeatureVisitor): void {
+  const isPaired = characters.length > 1;
+  for (const [at, character] of characters.entries())
+    visit(`gram:${character}`, GRAM_WEIGHT, isPaired ? words.slice(Math.max(0, at - 1), at + 1) : words);
+  if (isPaired) for (const pair of words) visit(`gram:${pair}`, 1, [pair]);
 }
 
-class FeatureBag {
-  private readonly counted = new Map<string, { weight: number; count: number }>();
+/** Characters of one kind, all of a script without spaces or none. */
+interface Run {
+  readonly isUnspaced: boolean;
+  /** Only of an unspaced run. */
+  readonly characters: readonly string[];
+  readonly words: readonly string[];
+}
 
-  get isEmpty(): boolean {
-    return this.counted.size === 0;
-  }
+function tokensOf(text: string): string[] {
+  return plain(text).match(TOKEN) ?? [];
+}
 
-  add(kind: 'word' | 'gram' | 'character', value: string, weight: number): void {
-    const feature = `${kind}:${value}`;
-    const seen = this.counted.get(feature);
-    if (seen) seen.count++;
-    else this.counted.set(feature, { weight, count: 1 });
-  }
+function plain(text: string): string {
+  return text.normalize('NFKC').toLowerCase();
+}
 
-  weights(): Map<string, number> {
-    return new Map(
-      Array.from(this.counted, ([feature, { weight, count }]) => [feature, weight * (1 + Math.log(count))]),
-    );
-  }
+/** A split by one capturing group alternates: what lies between the matches, then a match. */
+function runsOf(token: string): Run[] {
+  return token.split(UNSPACED).flatMap((run, part): Run[] => {
+    if (run === '') return [];
+    if (part % 2 === 0) return [{ isUnspaced: false, characters: [], words: [run] }];
+    const characters = Array.from(run);
+    const pairs = characters.slice(1).map((character, at) => `${characters[at] as string}${character}`);
+    return [{ isUnspaced: true, characters, words: pairs.length > 0 ? pairs : [run] }];
+  });
 }

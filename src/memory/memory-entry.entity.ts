@@ -40,10 +40,55 @@ export class MemoryEntry {
 
   @UpdateDateColumn({ name: 'updated_at', type: 'timestamptz', precision: 3 })
   updatedAt: Date;
+
+  /** 1 when it was stored, and 1 more with each change. */
+  @Column({ type: 'int', default: 1 })
+  revision: number;
+
+  /** Who stored this revision: an API key, a token's subject, or the host application; null before this was kept. */
+  @Column({ name: 'stored_by', type: 'text', nullable: true })
+  storedBy: string | null;
+
+  /** How often it was said, if copies were folded. */
+  @Column({ type: 'int', default: 1 })
+  copies: number;
+
+  /** When it was taken out of recall; null for one that can be found. */
+  @Column({ name: 'retracted_at', type: 'timestamptz', precision: 3, nullable: true })
+  retractedAt: Date | null;
 }
 
-/** A memory found by a search; `score` is the cosine similarity, from -1 to 1, higher is nearer. */
+/** What a memory was from one moment to another. */
+export interface MemoryRevision extends Pick<
+  MemoryEntry,
+  'memoryId' | 'agentId' | 'content' | 'metadata' | 'source' | 'revision' | 'storedBy'
+> {
+  /** Whether it was out of recall. */
+  retracted: boolean;
+  validFrom: Date;
+  /** Null for the one that is valid now. */
+  validTo: Date | null;
+}
+
+/** A memory found by a search, best first. */
 export interface ScoredMemory {
   memory: MemoryEntry;
+  /** Higher is better; comparable within one answer alone. */
   score: number;
+  /** What each channel found, before they were joined and weighed; null from one that did not find it. */
+  scores: ChannelScores;
+}
+
+export interface ChannelScores {
+  /** BM25 of the best chunk, from 0 on. */
+  lexical: number | null;
+  /** Cosine similarity of the nearest chunk, from -1 to 1. */
+  semantic: number | null;
+}
+
+/** What a search found. */
+export interface FoundMemories {
+  results: ScoredMemory[];
+  /** False when so many vectors are equally near that not all of them could be compared. */
+  exhaustive: boolean;
 }

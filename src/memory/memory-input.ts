@@ -1,5 +1,7 @@
 import { requireStorable, requireText } from '../database/storable.js';
 import { InvalidInputError } from '../errors.js';
+import { instantOf } from '../recall/instant.js';
+import { RECALL_MODES } from '../recall/rank.js';
 import type { MemorySource } from './memory-entry.entity.js';
 
 export const MAX_CONTENT = 100_000;
@@ -18,7 +20,10 @@ export interface NewMemory {
 }
 
 /** What a caller may change; what is left out stays. */
-export type MemoryChange = Partial<Pick<NewMemory, 'content' | 'metadata' | 'source'>>;
+export interface MemoryChange extends Partial<Pick<NewMemory, 'content' | 'metadata' | 'source'>> {
+  /** True takes it out of recall without deleting it, false brings it back. */
+  retracted?: boolean;
+}
 
 /** @throws InvalidInputError that names the field */
 export function validateNewMemory(memory: NewMemory, at = ''): void {
@@ -32,6 +37,8 @@ export function validateNewMemory(memory: NewMemory, at = ''): void {
 export function validateChange(change: MemoryChange): void {
   requireObject(change, 'change');
   if (change.content !== undefined) validateContent(change.content, 'content');
+  if (change.retracted !== undefined && typeof change.retracted !== 'boolean')
+    throw new InvalidInputError([{ field: 'retracted', message: 'must be true or false' }]);
   validateDetails(change, '');
 }
 
@@ -68,11 +75,25 @@ function validateSource(source: MemorySource, at: string): void {
   }
 }
 
-const ISO_8601 = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+/** @throws InvalidInputError when it is none of the modes */
+export function requireMode(mode: unknown): void {
+  if (!RECALL_MODES.some((known) => known === mode))
+    throw new InvalidInputError([{ field: 'mode', message: `must be one of ${RECALL_MODES.join(', ')}` }]);
+}
 
-function requireMoment(value: unknown, field: string): void {
-  if (typeof value !== 'string' || !ISO_8601.test(value) || Number.isNaN(Date.parse(value)))
+/**
+ * The moment for which somebody asks what was known.
+ * @throws InvalidInputError
+ */
+export function requireAsOf(value: unknown): Date {
+  return new Date(requireMoment(value, 'asOf'));
+}
+
+function requireMoment(value: unknown, field: string): string {
+  const instant = typeof value === 'string' ? instantOf(value) : undefined;
+  if (instant === undefined)
     throw new InvalidInputError([{ field, message: 'must be a date or time in ISO 8601' }]);
+  return instant;
 }
 
 function requireObject(value: unknown, field: string): void {

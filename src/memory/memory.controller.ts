@@ -4,16 +4,26 @@ import { ApiProblem, TenantApi } from '../http/api.decorator.js';
 import { AcceptsIdempotencyKey } from '../http/idempotency.decorator.js';
 import { RequireScope } from '../tenancy/required-scope.js';
 import { LongTermMemory } from './long-term-memory.js';
-import type { MemoryEntry, ScoredMemory } from './memory-entry.entity.js';
+import type { StoreOptions } from './memory-writer.js';
+import type { FoundMemories, MemoryEntry, MemoryRevision } from './memory-entry.entity.js';
 import {
   ChangeMemoryRequest,
+  GetMemoryQuery,
   ListMemoriesQuery,
   SearchMemoriesRequest,
   StoreMemoriesRequest,
-  StoreMemoryRequest,
+  StoreOneMemoryRequest,
 } from './memory.request.js';
-import { MemoryBatchView, MemoryEntryView, MemoryPageView, SearchResultView } from './memory.view.js';
+import {
+  MemoryBatchView,
+  MemoryEntryView,
+  MemoryHistoryView,
+  MemoryPageView,
+  SearchResultView,
+} from './memory.view.js';
 
+const optionsOf = (deduplicate: boolean | undefined): StoreOptions =>
+  deduplicate === undefined ? {} : { deduplicate };
 const batch = (memories: MemoryEntry[]): { memories: MemoryEntry[] } => ({ memories });
 
 @TenantApi('memories')
@@ -25,27 +35,29 @@ export class MemoryController {
   @AcceptsIdempotencyKey()
   @ApiOperation({ summary: 'Store one memory' })
   @ApiCreatedResponse({ type: MemoryEntryView })
-  store(@Body() body: StoreMemoryRequest): Promise<MemoryEntry> {
-    return this.memory.store(body);
+  store(@Body() { deduplicate, ...memory }: StoreOneMemoryRequest): Promise<MemoryEntry> {
+    return this.memory.store(memory, optionsOf(deduplicate));
   }
 
   @Post('batch')
   @AcceptsIdempotencyKey(batch)
   @ApiOperation({ summary: 'Store many memories, all or none' })
   @ApiCreatedResponse({ type: MemoryBatchView })
-  async storeMany(@Body() { memories }: StoreMemoriesRequest): Promise<{ memories: MemoryEntry[] }> {
-    return batch(await this.memory.storeMany(memories));
+  async storeMany(
+    @Body() { memories, deduplicate }: StoreMemoriesRequest,
+  ): Promise<{ memories: MemoryEntry[] }> {
+    return batch(await this.memory.storeMany(memories, optionsOf(deduplicate)));
   }
 
   @Post('search')
   @RequireScope('read')
   @HttpCode(200)
-  @ApiOperation({ summary: 'The memories nearest in meaning to a query' })
+  @ApiOperation({ summary: 'The memories that say most about a query' })
   @ApiOkResponse({ type: SearchResultView })
   async search(
     @Body() { query, ...options }: SearchMemoriesRequest,
-  ): Promise<{ results: ScoredMemory[]; degraded: [] }> {
-    return { results: await this.memory.search(query, options), degraded: [] };
+  ): Promise<FoundMemories & { degraded: [] }> {
+    return { ...(await this.memory.find(query, options)), degraded: [] };
   }
 
   @Get()
@@ -59,8 +71,16 @@ export class MemoryController {
   @ApiOperation({ summary: 'One memory' })
   @ApiOkResponse({ type: MemoryEntryView })
   @ApiProblem(404, 'There is no such memory.')
-  get(@Param('memoryId') memoryId: string): Promise<MemoryEntry> {
-    return this.memory.get(memoryId);
+  get(@Param('memoryId') memoryId: string, @Query() { asOf }: GetMemoryQuery): Promise<MemoryEntry> {
+    return this.memory.get(memoryId, asOf === undefined ? {} : { asOf });
+  }
+
+  @Get(':memoryId/history')
+  @ApiOperation({ summary: 'Every revision of a memory, newest first' })
+  @ApiOkResponse({ type: MemoryHistoryView })
+  @ApiProblem(404, 'There is no such memory.')
+  async history(@Param('memoryId') memoryId: string): Promise<{ revisions: MemoryRevision[] }> {
+    return { revisions: await this.memory.history(memoryId) };
   }
 
   @Patch(':memoryId')

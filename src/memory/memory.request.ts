@@ -1,9 +1,14 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsArray, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import type { MemorySource } from './memory-entry.entity.js';
 import { MAX_AGENT_ID, MAX_BATCH, MAX_CONTENT, type NewMemory } from './memory-input.js';
 import { MAX_RESULTS } from './long-term-memory.js';
+import { RECALL_MODES, type RecallMode } from '../recall/rank.js';
+import type { MemoryFilter } from './memory-filter.js';
 import { MemorySourceView } from './memory.view.js';
+
+const DEDUPLICATE =
+  'A memory that says what another one of its agent says already is counted there (`copies`) and not stored again.';
 
 export class StoreMemoryRequest implements NewMemory {
   @ApiProperty({ minLength: 1, maxLength: MAX_AGENT_ID, example: 'travel-agent' })
@@ -23,10 +28,23 @@ export class StoreMemoryRequest implements NewMemory {
   source?: MemorySource | null;
 }
 
+/** One memory over HTTP: what is stored, and how. */
+export class StoreOneMemoryRequest extends StoreMemoryRequest {
+  @ApiPropertyOptional({ default: false, description: DEDUPLICATE })
+  @IsOptional()
+  @IsBoolean()
+  deduplicate?: boolean;
+}
+
 export class StoreMemoriesRequest {
   @ApiProperty({ type: [StoreMemoryRequest], minItems: 1, maxItems: MAX_BATCH })
   @IsArray()
   memories: NewMemory[];
+
+  @ApiPropertyOptional({ default: false, description: DEDUPLICATE })
+  @IsOptional()
+  @IsBoolean()
+  deduplicate?: boolean;
 }
 
 export class ChangeMemoryRequest {
@@ -42,6 +60,23 @@ export class ChangeMemoryRequest {
   @ApiPropertyOptional({ type: MemorySourceView, nullable: true })
   @IsOptional()
   source?: MemorySource | null;
+
+  @ApiPropertyOptional({
+    description: 'True takes it out of recall without deleting it, false brings it back.',
+  })
+  @IsOptional()
+  @IsBoolean()
+  retracted?: boolean;
+}
+
+export class GetMemoryQuery {
+  @ApiPropertyOptional({
+    description: 'ISO 8601: as it was at this moment.',
+    example: '2026-05-08T13:56:00Z',
+  })
+  @IsOptional()
+  @IsString()
+  asOf?: string;
 }
 
 export class SearchMemoriesRequest {
@@ -60,6 +95,28 @@ export class SearchMemoriesRequest {
   @IsOptional()
   @IsString()
   agentId?: string;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Only memories that match: see docs/filters.md.',
+    example: {
+      speaker: 'Ada',
+      occurredAt: { gte: '2026-05-01' },
+      'metadata.kind': { in: ['preference', 'fact'] },
+    },
+  })
+  @IsOptional()
+  filter?: MemoryFilter;
+
+  @ApiPropertyOptional({
+    enum: RECALL_MODES,
+    default: 'hybrid',
+    description: 'By words and vectors, by vectors alone, or by words alone.',
+  })
+  @IsOptional()
+  @IsIn(RECALL_MODES)
+  mode?: RecallMode;
 }
 
 export class ListMemoriesQuery {

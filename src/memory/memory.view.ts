@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema, PickType } from '@nestjs/swagger';
 
 @ApiSchema({ name: 'MemorySource' })
 export class MemorySourceView {
@@ -43,6 +43,49 @@ export class MemoryEntryView {
 
   @ApiProperty({ format: 'date-time' })
   updatedAt: string;
+
+  @ApiProperty({ minimum: 1, description: '1 when it was stored, and 1 more with each change.' })
+  revision: number;
+
+  @ApiProperty({ type: 'string', nullable: true, description: 'Who stored this revision.' })
+  storedBy: string | null;
+
+  @ApiProperty({ minimum: 1, description: 'How often it was said, if copies were folded.' })
+  copies: number;
+
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: 'Since when it is out of recall.',
+  })
+  retractedAt: string | null;
+}
+
+@ApiSchema({ name: 'MemoryRevision' })
+export class MemoryRevisionView extends PickType(MemoryEntryView, [
+  'memoryId',
+  'agentId',
+  'content',
+  'metadata',
+  'source',
+  'revision',
+  'storedBy',
+] as const) {
+  @ApiProperty({ description: 'Whether it was out of recall.' })
+  retracted: boolean;
+
+  @ApiProperty({ format: 'date-time' })
+  validFrom: string;
+
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, description: 'Null: valid now.' })
+  validTo: string | null;
+}
+
+@ApiSchema({ name: 'MemoryHistory' })
+export class MemoryHistoryView {
+  @ApiProperty({ type: [MemoryRevisionView], description: 'Newest first.' })
+  revisions: MemoryRevisionView[];
 }
 
 @ApiSchema({ name: 'MemoryBatch' })
@@ -57,13 +100,29 @@ export class MemoryPageView extends MemoryBatchView {
   nextCursor: string | null;
 }
 
+@ApiSchema({ name: 'ChannelScores' })
+export class ChannelScoresView {
+  @ApiProperty({ type: 'number', nullable: true, minimum: 0, description: 'BM25 of the best chunk.' })
+  lexical: number | null;
+
+  @ApiProperty({
+    type: 'number',
+    nullable: true,
+    description: 'Cosine similarity of the nearest chunk, -1 to 1.',
+  })
+  semantic: number | null;
+}
+
 @ApiSchema({ name: 'ScoredMemory' })
 export class ScoredMemoryView {
   @ApiProperty({ type: MemoryEntryView })
   memory: MemoryEntryView;
 
-  @ApiProperty({ description: 'Cosine similarity, from -1 to 1; higher is nearer.' })
+  @ApiProperty({ minimum: 0, description: 'Higher is better; comparable within one answer alone.' })
   score: number;
+
+  @ApiProperty({ type: ChannelScoresView })
+  scores: ChannelScoresView;
 }
 
 @ApiSchema({ name: 'Degradation' })
@@ -77,8 +136,11 @@ export class DegradationView {
 
 @ApiSchema({ name: 'SearchResult' })
 export class SearchResultView {
-  @ApiProperty({ type: [ScoredMemoryView], description: 'Nearest first.' })
+  @ApiProperty({ type: [ScoredMemoryView], description: 'Best first.' })
   results: ScoredMemoryView[];
+
+  @ApiProperty({ description: 'False when more vectors may be as near as those that were compared.' })
+  exhaustive: boolean;
 
   @ApiProperty({ type: [DegradationView], description: 'What could not be used for this answer.' })
   degraded: DegradationView[];

@@ -111,10 +111,14 @@ export const GIVE_LEASE_BACK = `
   WITH nothing_said AS (
     DELETE FROM shared.sessions
      WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 AND version = 0 AND head_id IS NULL
+    RETURNING wanted_until
+  ), given_back AS (
+    UPDATE shared.sessions SET held_by = NULL, held_until = NULL
+     WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 AND (version > 0 OR head_id IS NOT NULL)
+    RETURNING wanted_until
   )
-  UPDATE shared.sessions SET held_by = NULL, held_until = NULL
-   WHERE tenant_id = $1 AND thread_id = $2 AND held_by = $3 AND (version > 0 OR head_id IS NOT NULL)
-  RETURNING coalesce(wanted_until > clock_timestamp(), false) AS "isWanted"`;
+  SELECT coalesce(wanted_until > clock_timestamp(), false) AS "isWanted"
+    FROM (TABLE nothing_said UNION ALL TABLE given_back) held`;
 
 /** The threads that changed before ($3, $4), if these are given, newest first. */
 export const LIST_SESSIONS = `

@@ -60,11 +60,11 @@ export class AuditLog {
     return { auditId: uuidv7(), actor: currentActor(), outcome: OUTCOME };
   }
 
-  /** The line in the log of an entry whose row such a statement has written. */
-  announce(entry: AuditEntry): void {
+  /** The lines in the log of entries whose rows such a statement has written. */
+  announce(...entries: readonly AuditEntry[]): void {
     const subject = this.#subject();
     const announce = (): void => {
-      logAudit(subject, [entry]);
+      logAudit(subject, entries);
     };
     if (this.database.isInUnitOfWork) this.database.afterCommit(announce);
     else announce();

@@ -77,5 +77,5 @@ export class TenantRepository<E extends TenantEntity> {
   }
 }
 
-/** Columns that the ORM fills when they are left out. */
-type Stamped = 'createdAt' | 'updatedAt';
+/** Columns that the ORM or the database fills when they are left out. */
+type Stamped = 'createdAt' | 'updatedAt' | 'revision' | 'storedBy' | 'copies' | 'retractedAt';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { type MemoryEntry } from '../memory/memory-entry.entity.js';
+import { type OfferedMemory } from './working-context.js';
 import {
   BLOCK_HEAD,
   BLOCK_TAIL,
@@ -28,7 +28,7 @@ const hostile = fc.oneof(
     )
     .map((parts) => parts.join('')),
 );
-const memory: fc.Arbitrary<MemoryEntry> = fc.record({
+const memory: fc.Arbitrary<OfferedMemory> = fc.record({
   tenantId: hostile,
   memoryId: hostile,
   agentId: hostile,
@@ -65,7 +65,7 @@ describe('the block of memories', () => {
   });
 
   it('says who, when and where, as far as it is known', () => {
-    const entry: MemoryEntry = {
+    const entry: OfferedMemory = {
       tenantId: 'acme',
       memoryId: 'm1',
       agentId: 'support',

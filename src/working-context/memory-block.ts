@@ -1,5 +1,5 @@
 import { parseJson } from '../database/parse-json.js';
-import { type MemoryEntry } from '../memory/memory-entry.entity.js';
+import { type OfferedMemory } from './working-context.js';
 
 /** A memory as the model sees it. */
 export interface ContextItem {
@@ -26,7 +26,7 @@ export const BLOCK_TAIL = '</memories>';
 /** `<`, and the characters beside JSON's own that some reader takes for the end of a line. */
 const UNSAFE = /[<\u007f-\u009f\u2028\u2029]/g;
 
-export function contextItem({ memoryId, agentId, content, source, createdAt }: MemoryEntry): ContextItem {
+export function contextItem({ memoryId, agentId, content, source, createdAt }: OfferedMemory): ContextItem {
   return {
     id: memoryId,
     who: source?.speaker ?? source?.role ?? agentId,
@@ -38,7 +38,7 @@ export function contextItem({ memoryId, agentId, content, source, createdAt }: M
 }
 
 /** The memory's line in the block, its line break included; begins with `{` and holds no other break. */
-export function memoryLine(memory: MemoryEntry): string {
+export function memoryLine(memory: OfferedMemory): string {
   const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return `${JSON.stringify(contextItem(memory)).replace(UNSAFE, escape)}\n`;
 }

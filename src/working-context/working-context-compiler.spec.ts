@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { BudgetExceededError, InvalidInputError, StartupError, UnknownTierError } from '../errors.js';
-import { type MemoryEntry } from '../memory/memory-entry.entity.js';
+import { type OfferedMemory } from './working-context.js';
 import { type Message, type StoredMessage } from '../session/message.js';
 import { countMessage, REPLY_PRIMING } from '../tokens/message-tokens.js';
 import { TiktokenCounter } from '../tokens/tiktoken-counter.js';
@@ -32,7 +32,7 @@ function stored(messages: readonly Message[]): StoredMessage[] {
     createdAt: '2025-01-01T00:00:00.000Z',
   }));
 }
-function memory(memoryId: string, content: string, source: MemoryEntry['source'] = null): MemoryEntry {
+function memory(memoryId: string, content: string, source: OfferedMemory['source'] = null): OfferedMemory {
   const at = new Date('2025-01-01T00:00:00Z');
   return {
     tenantId: 'acme',

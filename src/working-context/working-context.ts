@@ -1,4 +1,4 @@
-import { type ScoredMemory } from '../memory/memory-entry.entity.js';
+import { type MemoryEntry, type ScoredMemory } from '../memory/memory-entry.entity.js';
 import { type Message, type StoredMessage } from '../session/message.js';
 import { type Receipt } from './receipt.js';
 import { type ResolvedBudget } from './token-budget.js';
@@ -9,8 +9,12 @@ export interface Task {
   [field: string]: unknown;
 }
 
-/** A memory offered to the prompt. */
-export interface RelevantMemory extends ScoredMemory {
+/** What a prompt shows of a memory. */
+export type OfferedMemory = Omit<MemoryEntry, 'revision' | 'storedBy' | 'copies' | 'retractedAt'>;
+
+/** A memory offered to the prompt; the higher the score, the sooner. */
+export interface RelevantMemory extends Pick<ScoredMemory, 'score'> {
+  memory: OfferedMemory;
   /** `counter.count(memoryLine(memory))`, where the caller has it at hand; counted here otherwise. */
   tokens?: number;
 }

@@ -1,6 +1,6 @@
 // Over 200 lines: every way to lose a race, and what must not be left of it.
 import { AIMessage, HumanMessage, type BaseMessage } from '@langchain/core/messages';
-import { Command, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
+import { Command, interrupt, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
 import type { BaseCheckpointSaver } from '@langchain/langgraph-checkpoint';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +33,17 @@ const createWaiting = (gate: Gate, checkpointer?: BaseCheckpointSaver) =>
     .addEdge(START, 'wait')
     .addEdge('wait', 'close')
     .compile(checkpointer ? { checkpointer } : {});
+
+/** Asks, and answers at the gate's pleasure. */
+const createAsking = (gate: Gate, checkpointer: BaseCheckpointSaver) =>
+  new StateGraph(MessagesAnnotation)
+    .addNode('ask', async () => {
+      const said = interrupt<string, string>('Go on?');
+      await gate.pass();
+      return { messages: [new AIMessage(`told ${said}`)] };
+    })
+    .addEdge(START, 'ask')
+    .compile({ checkpointer });
 
 /** The same steps within a subgraph. */
 const createNested = (gate: Gate, checkpointer: BaseCheckpointSaver) =>
@@ -220,6 +231,35 @@ describeOnEachEngine('writers that come too late', (createDatabase) => {
       });
     });
 
+    it('a run that answers a question under which somebody appends', async () => {
+      const tenant = instances.newTenant();
+      const gate = newGate();
+      const late = instances.within(tenant, async ({ checkpointer }) => {
+        const graph = createAsking(gate, checkpointer);
+        await graph.invoke(says('asked'), config);
+        return graph.invoke(new Command({ resume: 'yes' }), config);
+      });
+      await gate.reached;
+      await instances.within(
+        tenant,
+        async (sessions) => {
+          await sessions.appendMessages(THREAD, [user('appended')]);
+          // Whoever reads it has it shown with the checkpoint of the question, which stays the newest.
+          await sessions.checkpointer.getTuple(AT_HEAD);
+        },
+        1,
+      );
+      gate.open();
+      const failures = await failuresOf([late]);
+      expect(failures).toHaveLength(1);
+      expectRefused(failures[0]);
+      await expectNoOrphans(tenant);
+      await instances.within(tenant, async (sessions) => {
+        expect(await read(sessions)).toEqual(['asked', 'appended']);
+        await expectSameOverRest(sessions, THREAD, 'unbroken');
+      });
+    });
+
     it('a run during which somebody takes the thread for himself', async () => {
       const tenant = instances.newTenant();
       await instances.within(tenant, (sessions) => sessions.appendMessages(THREAD, [user('before')]));
@@ -342,6 +382,27 @@ describeOnEachEngine('writers that come too late', (createDatabase) => {
         'instead',
       ]);
       expect((await graph.getState(second.config)).values).toEqual(second.values);
+    });
+  });
+
+  it('a message whose checkpoint was rolled back does not pass for what was written in its place', async () => {
+    const tenant = instances.newTenant();
+    const said = new HumanMessage('said');
+    await instances.within(tenant, async (sessions, database) => {
+      await sessions.appendMessages(THREAD, [user('before')]);
+      const graph = createEcho(sessions.checkpointer);
+      const { config: head } = await graph.getState(AT_HEAD);
+      const undone = database.unitOfWork(async () => {
+        await graph.updateState(head, { messages: [said] }, 'echo');
+        throw new Error('on purpose');
+      });
+      await expect(undone).rejects.toThrow('on purpose');
+      expect(await read(sessions)).toEqual(['before']);
+      await sessions.appendMessages(THREAD, [user('instead')]);
+      // A fork: what it goes on from does not have the message that took the place.
+      await graph.updateState(head, { messages: [said] }, 'echo');
+      expect(await read(sessions)).toEqual(['before', 'said']);
+      await expectSameOverRest(sessions, THREAD, 'gaps');
     });
   });
 

@@ -316,6 +316,26 @@ describeOnEachEngine('fidelity', (createDatabase) => {
     });
   });
 
+  it('gives back a message that a task wrote beside one of the log, whatever it holds', async () => {
+    const threadId = newThread();
+    const saver = sessions.checkpointer;
+    await as(() => sessions.appendMessages(threadId, [{ role: 'user', content: 'logged' }]));
+    const odd = {
+      lc: { lc: 1, type: 'constructor', id: ['x'] },
+      rest: [NaN, -0, 10n, undefined, new Set([1])],
+    };
+    const written = new HumanMessage({ id: 'odd', content: 'written', additional_kwargs: odd });
+    const tuple = (await as(async () => {
+      const head = (await saver.getTuple(configOf(threadId))) as CheckpointTuple;
+      const logged = head.checkpoint.channel_values['messages'] as BaseMessage[];
+      await saver.putWrites(head.config, [['messages', [...logged, written]]], 'task');
+      return saver.getTuple(head.config);
+    })) as CheckpointTuple;
+    const [logged, read] = tuple.pendingWrites?.[0]?.[2] as BaseMessage[];
+    expect(logged?.content).toBe('logged');
+    requireSame(read?.additional_kwargs, odd);
+  });
+
   it('gives back the metadata of a checkpoint', async () => {
     await forAll(json, 5, async (values) => {
       const config = configOf(newThread());

@@ -91,6 +91,45 @@ const chats: Scenario[] = [
     },
   },
   {
+    title: 'a conversation that is said twice',
+    conversation: 'unbroken',
+    async script(run) {
+      const graph = new StateGraph(
+        Annotation.Root({ messages: Annotation<BaseMessage[]>({ reducer: (_, next) => next }) }),
+      )
+        .addNode('repeat', ({ messages }) => ({ messages: [...messages, ...messages] }))
+        .addEdge(START, 'repeat')
+        .addEdge('repeat', END)
+        .compile({ checkpointer: run.openCheckpointer() });
+      run.record(await graph.invoke({ messages: [human('one', 'h1'), human('two', 'h2')] }, run.config));
+      await run.inspect(graph);
+    },
+  },
+  {
+    title: 'messages that a node changes in place',
+    conversation: 'unbroken',
+    async script(run) {
+      const change = (messages: BaseMessage[]): BaseMessage[] => {
+        const [first, second] = messages as [BaseMessage, BaseMessage | undefined];
+        first.content = `heard ${messages.length}`;
+        const deep = second?.additional_kwargs['seen'] as { by: number[] } | undefined;
+        deep?.by.push(messages.length);
+        return second ? [first, second] : [first];
+      };
+      const seen = { seen: { by: [] } };
+      const graph = createEditor(change, run.openCheckpointer());
+      run.record(await graph.invoke(says('one', 'h1'), run.config));
+      const two = new HumanMessage({ id: 'h2', content: 'two', additional_kwargs: seen });
+      run.record(await graph.invoke({ messages: [two] }, run.config));
+      const other = createEditor(change, run.openCheckpointer());
+      for (const id of ['h3', 'h4']) {
+        run.record(await other.invoke(says(id, id), run.config));
+        // Not the history: with `async` LangGraph may put a checkpoint after the next node has changed its messages.
+        run.record((await createEditor(change, run.openCheckpointer()).getState(run.config)).values);
+      }
+    },
+  },
+  {
     title: 'messages of every kind, with all that they carry',
     conversation: 'unbroken',
     async script(run) {

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod/v4';
 import { ModuleRef } from '@nestjs/core';
 import { Database } from '../../src/database/database.js';
-import { NotFoundError } from '../../src/errors.js';
+import { NotFoundError, SessionBusyError } from '../../src/errors.js';
 import { checkpointsToKeep, type RetainedCheckpoint } from '../../src/session/checkpoint-retention.js';
 import type { PruneAnswer } from '../../src/session/session-command-line.js';
 import { SessionStore } from '../../src/session/session-store.js';
@@ -250,6 +250,20 @@ describeOnEachEngine('pruning', (createDatabase) => {
       expect(await count(home.sessions.checkpointer.list(config('stale')))).toBe(2);
     }));
 
+  it('keeps a removed message that a task has written again', () =>
+    home.inTenant(async () => {
+      const { checkpointer } = home.sessions;
+      const graph = createEditor(() => new RemoveMessage({ id: 'removed' }), checkpointer);
+      const messages = [new HumanMessage({ id: 'removed', content: 'removed' }), new HumanMessage('stays')];
+      await graph.invoke({ messages }, config('written'));
+      const { config: head } = await graph.getState(config('written'));
+      await checkpointer.putWrites(head, [['messages', [messages[0]]]], 'a task');
+      expect((await counted('written')).gone.checkpoints).toBeGreaterThan(0);
+      const writes = (await checkpointer.getTuple(config('written')))?.pendingWrites;
+      expect(writes?.map(([, , value]) => contents(value as BaseMessage[]))).toEqual([['removed']]);
+      expect(contents(await home.sessions.getSessionMessages('written'))).toEqual(['stays']);
+    }));
+
   it('keeps an interrupt in a subgraph that waits, and what a subgraph remembers', () =>
     home.inTenant(async () => {
       const [pruned, whole] = [home.sessions, await home.openStore()];
@@ -335,6 +349,20 @@ describeOnEachEngine('pruning', (createDatabase) => {
       );
       for (const keep of [0, -1, 1.5, Number.NaN])
         await expect(prune('recorded', keep)).rejects.toThrow(/keep/);
+    }));
+
+  it('leaves a thread alone that somebody has for himself', () =>
+    home.inTenant(async () => {
+      await createChat(home.sessions.checkpointer).invoke(says('hello'), config('held'));
+      const before = await rowsOf('held');
+      const other = await home.openStore();
+      await other.exclusive('held', async () => {
+        // Inside a unit of work it does not wait.
+        const refused = database.unitOfWork(() => prune('held'));
+        await expect(refused).rejects.toBeInstanceOf(SessionBusyError);
+      });
+      expect(await rowsOf('held')).toEqual(before);
+      expect((await prune('held')).checkpoints).toBeGreaterThan(0);
     }));
 
   it('leaves other threads alone', () =>

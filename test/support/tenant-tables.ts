@@ -11,6 +11,7 @@ interface Column {
 /** Values that the general ones by type below cannot be: a constraint or another column wants them. */
 const SPECIAL: Readonly<Record<string, string>> = {
   'shared.session_messages.format': `'openai'`,
+  'shared.recall_settings.text_search': `'english'`,
   'shared.api_keys.scopes': `ARRAY['read']`,
 };
 
@@ -66,7 +67,10 @@ function valueOf(table: string, { name, type, nullable }: Column, tenant: string
   if (special) return special;
   const [, base = type, dimension = '0'] = /^(\w+)\((\d+)\)$/.exec(type) ?? [];
   if (base === 'text') return `'${tenant} ${name}'`;
-  if (base === 'halfvec') return `'[${Array(Number(dimension)).fill(1).join()}]'`;
+  if (base === 'halfvec')
+    return `'[${Array(Number(dimension) || 1)
+      .fill(1)
+      .join()}]'`;
   const value = VALUES[type.replace(/\(\d+\)/, '')];
   if (value !== undefined) return value;
   if (nullable) return 'NULL';
@@ -75,10 +79,12 @@ function valueOf(table: string, { name, type, nullable }: Column, tenant: string
 
 const VALUES: Readonly<Record<string, string>> = {
   uuid: 'gen_random_uuid()',
+  smallint: '1',
   integer: '1',
   bigint: '1',
   boolean: 'true',
   bytea: `'\\x00'`,
+  'bit varying': `B'0'`,
   json: `'{}'`,
   jsonb: `'{}'`,
   date: 'current_date',

@@ -1,0 +1,96 @@
+import { indexing } from '../recall/recall-index.sql.js';
+
+/**
+ * Stores memories, all or none, with their index and their entries in the audit log, in one statement. $1 tenant;
+ * $2 ids, $3 agents, $4 contents, $5 metadata and $6 sources as JSON, $7 copies; $8 moment, $9 actor; of the audit log
+ * $10 outcome, $11 action and $12 ids. What follows is that of the index.
+ */
+export const STORE_MEMORIES = `
+  WITH stored AS (
+    INSERT INTO shared.agent_memories
+      (tenant_id, memory_id, agent_id, content, metadata, source, copies, created_at, updated_at, stored_by)
+    SELECT $1, m.*, $8::timestamptz, $8::timestamptz, $9
+      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::int[]) m
+  ), audited AS (
+    INSERT INTO shared.audit_log (tenant_id, actor, outcome, action, object_type, audit_id, object_id)
+    SELECT $1, $9, $10, $11, 'memory', audit_id, memory_id
+      FROM unnest($12::uuid[], $2::uuid[]) AS a (audit_id, memory_id)
+  ), ${indexing(13)}
+  SELECT 1`;
+
+/** What is kept of a memory before it changes, its vectors included: $1 tenant, $2 id, $3 when it stops being valid. */
+export const KEEP_REVISION = `
+  INSERT INTO shared.memory_revisions
+    (tenant_id, memory_id, revision, agent_id, content, metadata, source, stored_by, retracted, valid_from, valid_to,
+     model, embeddings)
+  SELECT m.tenant_id, m.memory_id, m.revision, m.agent_id, m.content, m.metadata, m.source, m.stored_by,
+         m.retracted_at IS NOT NULL, m.updated_at, greatest($3::timestamptz, m.updated_at), e.model, e.embeddings
+    FROM shared.agent_memories m
+    LEFT JOIN LATERAL (
+      SELECT model, array_agg(embedding ORDER BY chunk) AS embeddings FROM shared.memory_embeddings v
+       WHERE v.tenant_id = $1 AND v.agent_id = m.agent_id AND v.memory_id = m.memory_id
+       GROUP BY model LIMIT 1) e ON true
+   WHERE m.tenant_id = $1 AND m.memory_id = $2`;
+
+/** What users see of a memory, as `MemoryEntry`. */
+const ENTRY = `
+  tenant_id AS "tenantId", memory_id AS "memoryId", agent_id AS "agentId", content, metadata, source,
+  created_at AS "createdAt", updated_at AS "updatedAt", revision, stored_by AS "storedBy", copies,
+  retracted_at AS "retractedAt"`;
+
+/** Holds a memory until the commit: $1 tenant, $2 id. */
+export const HOLD_MEMORY = `
+  SELECT ${ENTRY} FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = $2 FOR UPDATE`;
+
+/** The next revision: $3 content, $4 metadata, $5 source, $6 when it was retracted, $7 moment, $8 actor. */
+export const CHANGE_MEMORY = `
+  UPDATE shared.agent_memories
+     SET content = $3, metadata = $4::jsonb, source = $5::jsonb, retracted_at = $6, stored_by = $8,
+         updated_at = greatest($7::timestamptz, updated_at), revision = revision + 1
+   WHERE tenant_id = $1 AND memory_id = $2
+  RETURNING ${ENTRY}`;
+
+/** Writes the index of memories that are there: $1 tenant, then what `indexing` takes. */
+export const INDEX_MEMORIES = `WITH ${indexing(2)} SELECT 1`;
+
+export const DELETE_MEMORY = `
+  DELETE FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = $2`;
+
+/** $1 tenant, $2 ids; in no order. */
+export const READ_MEMORIES = `
+  SELECT ${ENTRY} FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[])`;
+
+/**
+ * The memories that may say the same as others: $1 tenant, $2 the keys of these. They are held, since they are to be
+ * counted.
+ */
+export const FIND_COPIES = `
+  SELECT ${ENTRY} FROM shared.agent_memories m
+    JOIN (SELECT memory_id AS id, content_key AS key FROM shared.recall_documents
+           WHERE tenant_id = $1 AND content_key = ANY ($2::bigint[])) d ON d.id = m.memory_id
+   WHERE m.tenant_id = $1
+   ORDER BY created_at, memory_id FOR UPDATE OF m`;
+
+/** Nobody else folds or stores the same until the commit: $1 the keys, in one order for everybody. */
+export const LOCK_CONTENTS = `
+  SELECT pg_advisory_xact_lock(key) FROM (SELECT key FROM unnest($1::bigint[]) key ORDER BY key) keys`;
+
+/** $1 tenant, $2 ids, $3 how many copies more of each. */
+export const COUNT_COPIES = `
+  UPDATE shared.agent_memories m SET copies = copies + c.more
+    FROM unnest($2::uuid[], $3::int[]) AS c (memory_id, more)
+   WHERE m.tenant_id = $1 AND m.memory_id = c.memory_id
+  RETURNING m.memory_id AS "memoryId", m.copies`;
+
+const REVISION = `
+  memory_id AS "memoryId", revision, agent_id AS "agentId", content, metadata, source, stored_by AS "storedBy", retracted,
+  valid_from AS "validFrom"`;
+
+/** Every revision of a memory, newest first: $1 tenant, $2 id. */
+export const READ_HISTORY = `
+  SELECT memory_id AS "memoryId", revision, agent_id AS "agentId", content, metadata, source, stored_by AS "storedBy",
+         retracted_at IS NOT NULL AS retracted, updated_at AS "validFrom", NULL::timestamptz AS "validTo"
+    FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = $2
+   UNION ALL
+  SELECT ${REVISION}, valid_to FROM shared.memory_revisions WHERE tenant_id = $1 AND memory_id = $2
+   ORDER BY revision DESC`;
