@@ -3,7 +3,8 @@ import pg from 'pg';
 import { PinnedConnection } from './pinned-connection.js';
 import type { Scope } from './scope.js';
 import { ScopedConnection } from './scoped-connection.js';
-import { isEnded } from './wire.js';
+import { ScopedQuery } from './scoped-query.js';
+import { isEnded, noteEnd } from './wire.js';
 
 /** Names the tenant in whose scope the caller runs; `undefined` outside any scope. */
 export type TenantOfCaller = () => string | undefined;
@@ -60,6 +61,32 @@ export class ConnectionPool extends pg.Pool {
       },
     );
     return undefined;
+  }
+
+  /**
+   * Runs one statement that neither begins nor ends a transaction; inside a unit of work, in its transaction. Not
+   * `query`: that closes the connection after any error, a unique violation too, and whoever asks next gets
+   * the free place before those who wait.
+   */
+  async run<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>> {
+    if (!this.#pipelined || this.isInUnitOfWork) {
+      const lent = await this.#lend();
+      try {
+        return await lent.query<Row>(text, values);
+      } finally {
+        lent.release();
+      }
+    }
+    const scope = this.#scope();
+    const client = await this.#checkout();
+    try {
+      return await ScopedQuery.send(client, scope, [text, values]);
+    } catch (error) {
+      noteEnd(client, error);
+      throw error;
+    } finally {
+      client.release();
+    }
   }
 
   /**

@@ -59,15 +59,7 @@ export class Database implements OnApplicationShutdown {
 
   /** Runs one statement; inside a unit of work, in its transaction. */
   async query<Row extends QueryResultRow>(sql: string, parameters: unknown[] = []): Promise<Row[]> {
-    // Not `pool.query`: it closes the connection after any error, a unique violation too, and whoever asks
-    // next gets the free place before those who wait.
-    const client = await this.pool.connect();
-    try {
-      const { rows } = await client.query<Row>(sql, parameters);
-      return rows;
-    } finally {
-      client.release();
-    }
+    return (await this.pool.run<Row>(sql, parameters)).rows;
   }
 
   /** See {@link ConnectionPool.unitOfWork}. */

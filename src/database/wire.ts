@@ -36,6 +36,11 @@ export class Wire {
 /** Connections whose backend has said goodbye; the wire is cut a moment later. */
 const ended = new WeakSet<pg.PoolClient>();
 
+/** Takes note of a backend that said goodbye with this error. */
+export function noteEnd(client: pg.PoolClient, error: unknown): void {
+  if ((error as { severity?: string }).severity === 'FATAL') ended.add(client);
+}
+
 /** Whether the backend of a connection was terminated, so that nobody else must get it. */
 export function isEnded(client: pg.PoolClient): boolean {
   return ended.has(client);
@@ -53,7 +58,7 @@ export function lentClient(
   const noted = (sent: Query): Promise<pg.QueryResult> => {
     const answered = query(sent);
     answered.catch((error: unknown) => {
-      if ((error as { severity?: string }).severity === 'FATAL') ended.add(client);
+      noteEnd(client, error);
     });
     return answered;
   };
