@@ -67,7 +67,7 @@ export class Recall {
     const { mode, limit } = request;
     const [question, vector] = await this.#look(request);
     const byWords = mode === 'semantic' ? [] : this.#byWords(request, question, vector);
-    const isEnough = embedder.embedQuery && countFound(await byWords) >= ENOUGH_CANDIDATES;
+    const isEnough = embedder.embedQuery && countFound(await byWords) >= Math.max(limit, ENOUGH_CANDIDATES);
     const [words, vectors] = await Promise.all([
       byWords,
       vector && !isEnough ? this.#byVectors(request, vector) : { candidates: [], exhaustive: true },
@@ -95,7 +95,7 @@ export class Recall {
   }
 
   #byWords(
-    { tenantId, condition }: RecallRequest,
+    { tenantId, limit, condition }: RecallRequest,
     { terms, averageLength }: KnownQuestion,
     vector: readonly number[] | undefined,
   ): Promise<Candidate[]> {
@@ -105,7 +105,7 @@ export class Recall {
       terms.map(({ lexeme }) => lexeme),
       terms.map(({ weight }) => weight),
       averageLength,
-      MAX_CANDIDATES,
+      Math.max(limit, MAX_CANDIDATES),
       vectorSpaceOf(this.parts.embedder),
       vector ? halfvec(vector) : null,
       ...(condition?.values ?? []),
@@ -129,6 +129,7 @@ export class Recall {
         ...(condition?.values ?? []),
       ],
     );
+    if (rows.length === 0) return { candidates: [], exhaustive: true };
     const known = await database.query<Candidate>(documents(condition?.text(3)), [
       tenantId,
       rows.map(({ memoryId }) => memoryId),
