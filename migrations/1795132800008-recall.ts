@@ -216,8 +216,9 @@ async function indexMemories(queryRunner: QueryRunner, tenantId: string): Promis
     `INSERT INTO shared.recall_documents
        (tenant_id, memory_id, agent_id, thread_id, seq, speaker, role, occurred_at, ends_in_question, length, chunks,
         content_key, lexemes)
-     SELECT $1, memory_id, agent_id, source ->> 'threadId', (source ->> 'seq')::bigint, source ->> 'speaker',
-            source ->> 'role', ${OCCURRED_AT}, content ~ '[?？؟]\\s*$', length(content), 1, 0, coalesce(lexemes, '{}')
+     SELECT $1, memory_id, agent_id, left(source ->> 'threadId', 256), (source ->> 'seq')::bigint,
+            left(source ->> 'speaker', 256), left(source ->> 'role', 256), ${OCCURRED_AT}, content ~ '[?？؟]\\s*$', length(content), 1, 0,
+            coalesce(lexemes, '{}')
        FROM shared.agent_memories
        LEFT JOIN (SELECT memory_id, array_agg(lexeme) AS lexemes FROM shared.recall_postings
                    WHERE tenant_id = $1 GROUP BY memory_id) l USING (memory_id)

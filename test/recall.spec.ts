@@ -104,6 +104,23 @@ describeOnEachEngine('recall', (createDatabase) => {
     expect((await find('colour of the boat', { limit: 2 })).sort()).toEqual(turns.slice(0, 2).sort());
   });
 
+  it('takes the longest names that it says it takes', async () => {
+    // Characters of three bytes in no order, which no compression makes shorter.
+    let seed = 1;
+    const name = (): string =>
+      String.fromCodePoint(
+        ...Array.from({ length: 256 }, () => 0x4e00 + ((seed = (seed * 48_271) % 2_147_483_647) % 20_000)),
+      );
+    const source = { threadId: name(), speaker: name(), role: name(), seq: 1 };
+    const agentId = name();
+    const { memoryId } = await as(() => memory.store({ agentId, content: 'Said at length.', source }));
+    const [found] = await as(() =>
+      memory.search('length', { agentId, filter: { speaker: source.speaker, threadId: source.threadId } }),
+    );
+    expect(found?.memory).toMatchObject({ memoryId, source });
+    await expect(store('x', { source: { speaker: 'x'.repeat(257) } })).rejects.toThrow('source.speaker');
+  });
+
   it('looks only at what a filter and an agent leave', async () => {
     await store('green tea', { metadata: { kind: 'drink', rank: 1 } });
     await store('green soup', { metadata: { kind: 'food', rank: 2 }, source: { speaker: 'Ada' } });

@@ -9,7 +9,8 @@ export const MAX_AGENT_ID = 256;
 export const MAX_BATCH = 1_000;
 /** As JSON text, in UTF-16 units. */
 export const MAX_METADATA = 65_536;
-const MAX_LABEL = 1_024;
+/** Of the texts in `source`, in UTF-16 units, as of thread ids: they stand in indexes, whose rows end at 2,704 bytes. */
+const MAX_LABEL = 256;
 
 /** What a caller stores. */
 export interface NewMemory {
