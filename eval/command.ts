@@ -37,6 +37,9 @@ Columns, in percent, averaged over the questions that name evidence:
   nDCG@10      discounted gain of the first 10 results over the best possible
   none found   questions without any result
   kept TIER    share of the evidence that stands whole in the working context compiled for that model tier
+
+The second table has R@10 of the same questions: by words and vectors, by words alone, by vectors alone, and with one
+letter wrong in one word of each question, the mean of three such.
 `;
 
 /** The command, from its arguments to its exit code. */

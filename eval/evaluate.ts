@@ -1,6 +1,9 @@
+import type { ScoredMemory } from '../src/memory/memory-entry.entity.js';
+import type { RecallMode } from '../src/recall/rank.js';
 import { type Dataset, type Query } from './datasets.js';
 import { type Figures, type Outcome, summarize } from './figures.js';
 import { type Service } from './service.js';
+import { misspell } from './misspell.js';
 import {
   eraseConversation,
   storeConversation,
@@ -10,6 +13,8 @@ import {
 
 /** Results of a search that are judged; the largest k of the recall figures. */
 const SEARCH_LIMIT = 25;
+/** Each question is asked with as many mistakes, one at a time. */
+const SLIPS = [1, 2, 3];
 /**
  * One memory is offered to a compiled context for so many tokens of its tier. A turn takes about 100 in the
  * prompt and memories have a third of the tier, so that the budget decides and not this number, even when the
@@ -58,7 +63,7 @@ export async function evaluate(
   };
 }
 
-/** Searches, and compiles the working context of every tier, for a question with evidence. */
+/** Searches in several ways, and compiles the working context of every tier, for a question with evidence. */
 async function ask(
   { context, tiers }: Service,
   { memories, messages }: StoredConversation,
@@ -68,7 +73,16 @@ async function ask(
   const began = performance.now();
   const results = await context.searchMemory(q, { limit: SEARCH_LIMIT });
   const searchMs = performance.now() - began;
-  const ranked = results.map(({ memory }) => memories.get(memory.memoryId) ?? memory.memoryId);
+  const idsOf = (found: readonly ScoredMemory[]): string[] =>
+    found.map(({ memory }) => memories.get(memory.memoryId) ?? memory.memoryId);
+  const ranked = idsOf(results);
+  const find = async (query: string, mode: RecallMode): Promise<string[]> =>
+    idsOf(await context.searchMemory(query, { limit: SEARCH_LIMIT, mode }));
+  const otherwise = {
+    words: [await find(q, 'lexical')],
+    vectors: [await find(q, 'semantic')],
+    misspelt: await Promise.all(SLIPS.map((seed) => find(misspell(q, seed), 'hybrid'))),
+  };
   const evidenceKept: Record<string, number> = {};
   for (const [tier, tokens] of tiers) {
     const { receipt, degraded } = await context.compileWorkingContext({
@@ -87,7 +101,7 @@ async function ask(
     );
     evidenceKept[tier] = [...relevant].filter((id) => kept.has(id)).length / relevant.size;
   }
-  return { ranked, relevant, searchMs, evidenceKept };
+  return { ranked, relevant, searchMs, evidenceKept, otherwise };
 }
 
 /** What in a conversation makes its figures less than they seem. */

@@ -9,7 +9,13 @@ export interface Outcome {
   searchMs: number;
   /** By model tier: the share of the evidence that stands whole in the compiled context. */
   evidenceKept: Readonly<Record<string, number>>;
+  /** What other searches for the same found; of each way one list or more, as `ranked`. */
+  otherwise: Readonly<Record<Otherwise, readonly (readonly string[])[]>>;
 }
+
+/** By words alone, by vectors alone, and with one letter of the question wrong. */
+export const OTHERWISE = ['words', 'vectors', 'misspelt'] as const;
+export type Otherwise = (typeof OTHERWISE)[number];
 
 /** Means over the questions that name evidence, as fractions from 0 to 1; NaN when there is no question. */
 export interface Summary {
@@ -26,6 +32,8 @@ export interface Summary {
   zeroResults: number;
   /** By model tier. */
   evidenceKept: Record<string, number>;
+  /** `recallAt10` of other searches for the same. */
+  recallAt10Otherwise: Record<Otherwise, number>;
   /** Milliseconds of one search, the embedding of the question included. */
   searchMs: { p50: number; p95: number };
 }
@@ -55,6 +63,16 @@ export function summarize(outcomes: readonly Outcome[], tiers: readonly string[]
     evidenceKept: Object.fromEntries(
       tiers.map((tier) => [tier, mean(over(({ evidenceKept }) => evidenceKept[tier] ?? NaN))]),
     ),
+    recallAt10Otherwise: Object.fromEntries(
+      OTHERWISE.map((way) => [
+        way,
+        mean(
+          over(({ otherwise, relevant }) =>
+            mean(otherwise[way].map((ranked) => recallAt(ranked, relevant, 10))),
+          ),
+        ),
+      ]),
+    ) as Record<Otherwise, number>,
     searchMs: { p50: quantile(searchMs, 0.5), p95: quantile(searchMs, 0.95) },
   };
 }

@@ -1,3 +1,5 @@
+import { uniform } from './uniform.js';
+
 /**
  * Measures of one ranked answer with binary relevance. `ranked` holds ids, best first, none twice;
  * `relevant` is not empty: a question without evidence has no recall, and is left out by the caller.
@@ -63,21 +65,6 @@ export function bootstrapInterval(
   });
   const tail = (1 - confidence) / 2;
   return [quantile(means, tail), quantile(means, 1 - tail)];
-}
-
-/**
- * Numbers from 0 to below 1, the same for the same seed: a Weyl sequence through the 32-bit finaliser of
- * MurmurHash3. Good enough to draw resamples, and `Math.random` takes no seed.
- */
-function uniform(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let mixed = state;
-    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-    return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32;
-  };
 }
 
 function sum(values: readonly number[]): number {

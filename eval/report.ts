@@ -13,7 +13,7 @@ export interface Report {
   datasets: Figures[];
 }
 
-/** The report for a person: a table with a row for each data set, what it was measured on, and the notes. */
+/** The report for a person: two tables with a row for each data set, what it was measured on, and the notes. */
 export function formatReport({ setup, seconds, tiers, datasets }: Report): string {
   const head = ['data set', 'docs', 'questions', 'R@5', 'R@10', '95 % interval', 'R@25', 'MRR', 'nDCG@10'];
   const columns = [...head, 'none found', ...tiers.map((tier) => `kept ${tier}`), 'p50 ms', 'p95 ms'];
@@ -42,7 +42,15 @@ export function formatReport({ setup, seconds, tiers, datasets }: Report): strin
     `${seconds.toFixed(0)} s`,
   ];
   const notes = datasets.flatMap((figures) => figures.notes.map((note) => `${figures.dataset}: ${note}`));
-  return [...align([columns, ...rows]), '', made.join(' · '), ...notes].map((line) => `${line}\n`).join('');
+  const otherwise = [
+    ['R@10', 'both', 'words alone', 'vectors alone', 'one letter wrong'],
+    ...datasets.map(({ dataset, recallAt10, recallAt10Otherwise: { words, vectors, misspelt } }) => [
+      dataset,
+      ...[recallAt10, words, vectors, misspelt].map(percent),
+    ]),
+  ];
+  const tables = [...align([columns, ...rows]), '', ...align(otherwise)];
+  return [...tables, '', made.join(' · '), ...notes].map((line) => `${line}\n`).join('');
 }
 
 /** The first column to the left, the others to the right, two spaces between. */

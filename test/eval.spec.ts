@@ -9,6 +9,7 @@ import { readDatasets, type Selection } from '../eval/datasets.js';
 import { evaluate } from '../eval/evaluate.js';
 import { type Outcome, summarize } from '../eval/figures.js';
 import { bootstrapInterval, mean, ndcgAt, quantile, recallAt, reciprocalRank } from '../eval/metrics.js';
+import { misspell } from '../eval/misspell.js';
 import { type Report } from '../eval/report.js';
 import { Service } from '../eval/service.js';
 
@@ -86,6 +87,26 @@ describe('the figures over all questions', () => {
   });
 });
 
+describe('a question with one letter wrong', () => {
+  const question = 'When did Adelaide paint the lighthouse? Ağustos 図書館へ行きました';
+
+  it('differs in one word of four letters or more, by one slip, and always in the same way', () => {
+    const wordsOf = (text: string): string[] => text.split(/\P{L}+/u);
+    for (let seed = 0; seed < 200; seed += 1) {
+      const wrong = misspell(question, seed);
+      expect(wrong).toBe(misspell(question, seed));
+      const after = wordsOf(wrong);
+      const changed = wordsOf(question).filter((word, index) => word !== after[index]);
+      expect(changed).toHaveLength(1);
+      expect(changed[0]?.length).toBeGreaterThanOrEqual(4);
+      expect(Math.abs(wrong.length - question.length)).toBeLessThanOrEqual(1);
+    }
+    const all = Array.from({ length: 50 }, (_, seed) => misspell(question, seed));
+    expect(new Set(all).size).toBeGreaterThan(30);
+    expect(misspell('Is it so?', 1)).toBe('Is it so?');
+  });
+});
+
 describe('the summary of outcomes', () => {
   it('counts the questions that found nothing, and averages the rest of the figures over all', () => {
     const outcome = (ranked: string[], searchMs: number, small: number): Outcome => ({
@@ -93,6 +114,7 @@ describe('the summary of outcomes', () => {
       relevant,
       searchMs,
       evidenceKept: { small },
+      otherwise: { words: [ranked], vectors: [[]], misspelt: [ranked, ['y'], []] },
     });
     const outcomes = [
       outcome(['a', 'b'], 4, 1),
@@ -106,6 +128,7 @@ describe('the summary of outcomes', () => {
       mrr: 0.25,
       zeroResults: 0.25,
       evidenceKept: { small: 0.375 },
+      recallAt10Otherwise: { words: 0.25, vectors: 0, misspelt: expect.closeTo(0.25 / 3, 12) },
       searchMs: { p50: 2.5 },
     });
   });
@@ -219,11 +242,13 @@ describe('a whole run', () => {
   });
 
   it('prints an aligned table and what it was measured on', () => {
-    const [head = '', row = '', blank, made] = answer.printed.split('\n');
+    const [head = '', row = '', blank, others, other, end, made] = answer.printed.split('\n');
     expect(head).toMatch(/^data set +docs +questions +R@5 +R@10 .*kept small +kept large/);
     expect(row).toMatch(/^shop +34 +3 +50\.0 +50\.0 +0\.0 – 100\.0 +50\.0 +66\.7 /);
     expect(row).toHaveLength(head.length);
-    expect(blank).toBe('');
+    expect([blank, end]).toEqual(['', '']);
+    expect(others).toMatch(/^R@10 +both +words alone +vectors alone +one letter wrong$/);
+    expect(other).toMatch(/^shop +50\.0 +50\.0 +50\.0 +50\.0$/);
     expect(made).toContain(`node ${process.versions.node} · embedded PostgreSQL ${report.setup.postgres}`);
     expect(made).toContain(`embedder ${report.setup.embedder}, 1536 dimensions`);
     expect(answer.told).toContain('shop: conversation 2 of 2, 1 documents, 1 questions');
@@ -261,7 +286,7 @@ describe('a database that outlives the run', () => {
     const during: ReturnType<typeof left>[] = [];
     const search = service.context.searchMemory.bind(service.context);
     service.context.searchMemory = async (...request) => {
-      during.push(left());
+      if (during.length === 0) during.push(left());
       await during[0];
       return search(...request);
     };
