@@ -1,6 +1,6 @@
 import type { RunnableConfig } from '@langchain/core/runnables';
 import type { ChannelVersions, Checkpoint, CheckpointMetadata } from '@langchain/langgraph-checkpoint';
-import type { DraftMessage } from './message-log.js';
+import type { DraftMessage } from './message-placing.js';
 import type { MessageReference } from './message-reference.js';
 
 /** The channel of `MessagesAnnotation` and of every prebuilt agent. */

@@ -7,9 +7,16 @@ import { InvalidInputError } from '../errors.js';
 import { countMessage } from '../tokens/message-tokens.js';
 import type { TokenCounter } from '../tokens/token-counter.js';
 import type { HeldSession } from './held-session.js';
-import { digestOf, fromLangChain, toLangChain, toOpenAI, type MessageBody } from './message-codec.js';
+import { fromLangChain, toLangChain, toOpenAI, type MessageBody } from './message-codec.js';
 import * as sql from './message-log.sql.js';
-import { placeMessages, type HandedMessage, type LoggedMessage, type Placement } from './message-matching.js';
+import type { Placement } from './message-matching.js';
+import {
+  MessagePlacing,
+  unmovedRows,
+  type DraftMessage,
+  type FoundRow,
+  type PreparedMessage,
+} from './message-placing.js';
 import {
   countRows,
   extendRuns,
@@ -20,38 +27,12 @@ import {
   type Run,
 } from './message-reference.js';
 import type { StoredMessage } from './message.js';
-import {
-  findRecorded,
-  noteRecorded,
-  stateOf,
-  type MessageState,
-  type RecordedAt,
-} from './recorded-messages.js';
-
-/** A message ready to be written: everything that needs no database is done. */
-export interface PreparedMessage {
-  readonly messageId: string;
-  readonly message: MessageBody;
-  /** The body as JSON. */
-  readonly json: string;
-  readonly tokens: number;
-}
+import { findRecorded, noteRecorded, stateOf } from './recorded-messages.js';
 
 /** A page of a thread as it is read: the newest messages first. */
 export interface NewestMessages {
   readonly version: number;
   readonly messages: StoredMessage[];
-}
-
-/** A message that a graph handed over, as it was then. */
-export interface DraftMessage {
-  readonly messageId: string;
-  readonly message: BaseMessage;
-  readonly state: MessageState;
-  /** Where it stands already. */
-  readonly recorded: RecordedAt | undefined;
-  /** What is to be written if it stands nowhere. */
-  readonly prepared: PreparedMessage | undefined;
 }
 
 /** A conversation that has found its rows. */
@@ -70,18 +51,16 @@ interface NewRow extends PreparedMessage {
   readonly revision: number;
 }
 
-interface FoundRow extends RowKey {
-  readonly messageId: string;
-  readonly format: MessageBody['format'];
-  readonly body: never;
-}
-
 /** The messages of all threads: each stands once, is counted once, and is never rewritten. */
 export class MessageLog {
+  readonly #placing: MessagePlacing;
+
   constructor(
     private readonly database: Database,
     private readonly counter: TokenCounter,
-  ) {}
+  ) {
+    this.#placing = new MessagePlacing(database, (draft) => this.#prepared(draft).message);
+  }
 
   /**
    * Encodes and counts a message, before any connection is taken.
@@ -125,7 +104,7 @@ export class MessageLog {
   async place(session: HeldSession, conversation: readonly DraftMessage[]): Promise<PlacedConversation> {
     const unmoved = unmovedRows(session, conversation);
     const others = conversation.slice(unmoved.length);
-    const places = others.length > 0 ? await this.#placeOthers(session, conversation, unmoved, others) : [];
+    const places = await this.#placing.find(session, conversation, unmoved);
     const fresh = others.flatMap((draft, index) => {
       const { isNew, seq, revision } = places[index] as Placement;
       return isNew ? [{ ...this.#prepared(draft), seq, revision }] : [];
@@ -244,64 +223,6 @@ export class MessageLog {
     };
   }
 
-  /** Finds rows for what follows the part of a conversation that stays where it is. */
-  async #placeOthers(
-    session: HeldSession,
-    conversation: readonly DraftMessage[],
-    unmoved: readonly RowKey[],
-    others: readonly DraftMessage[],
-  ): Promise<Placement[]> {
-    const { handed, log } = await this.#identify(session, others, repeatedIds(conversation));
-    const shown = unmoved.map(({ seq, revision }, index) => ({
-      seq,
-      revision,
-      messageId: (conversation[index] as DraftMessage).messageId,
-    }));
-    return placeMessages(handed, log, session.lastSeq, shown);
-  }
-
-  /**
-   * What identifies each message, and what of the log may be the same or may be replaced by it.
-   * @param repeated ids under which several messages stand: where one of them is recorded says nothing of
-   *   the others, which may be the same object
-   */
-  async #identify(
-    session: HeldSession,
-    conversation: readonly DraftMessage[],
-    repeated: ReadonlySet<string>,
-  ): Promise<{ handed: HandedMessage[]; log: LoggedMessage[] }> {
-    const { tenantId, sessionId } = session;
-    const isKnown = (draft: DraftMessage): boolean =>
-      !repeated.has(draft.messageId) && shownRow(session, draft) !== undefined;
-    const unknown = conversation.filter((draft) => !isKnown(draft));
-    const found =
-      unknown.length === 0
-        ? []
-        : await this.database.query<FoundRow & { live: boolean }>(sql.FIND_BY_IDS, [
-            tenantId,
-            sessionId,
-            unknown.map(({ messageId }) => messageId),
-          ]);
-    const mayBeThere = new Set(found.map(({ messageId }) => messageId));
-    const log: LoggedMessage[] = found.map(({ messageId, format, body, ...row }) => ({
-      ...row,
-      messageId,
-      digest: digestOf(toLangChain({ format, body }, messageId)).toString('base64'),
-    }));
-    const handed = conversation.map((draft) => {
-      const { messageId, recorded } = draft;
-      if (recorded && isKnown(draft)) {
-        const digest = `${recorded.row.seq}.${recorded.row.revision}`;
-        log.push({ ...recorded.row, messageId, digest, live: true });
-        return { messageId, digest };
-      }
-      if (!mayBeThere.has(messageId)) return { messageId, digest: '' };
-      const { message } = this.#prepared(draft);
-      return { messageId, digest: digestOf(toLangChain(message, messageId)).toString('base64') };
-    });
-    return { handed, log };
-  }
-
   async #lastSeq({ tenantId, sessionId }: HeldSession, namespace: string): Promise<number> {
     const [row] = await this.database.query<{ lastSeq: number }>(sql.LAST_SEQ, [
       tenantId,
@@ -356,34 +277,6 @@ export class MessageLog {
       live,
     ]);
   }
-}
-
-/**
- * Where a message stands that the thread shows, unchanged. What it does not show may have been pruned since
- * this process wrote or read it.
- */
-function shownRow({ sessionId, liveRuns }: HeldSession, { recorded }: DraftMessage): RowKey | undefined {
-  if (recorded?.sessionId !== sessionId || !namesRow(liveRuns, recorded.row)) return undefined;
-  return recorded.row;
-}
-
-/** The rows of the messages with which a conversation begins, as far as they are what it began with before. */
-function unmovedRows(session: HeldSession, conversation: readonly DraftMessage[]): RowKey[] {
-  const rows: RowKey[] = [];
-  for (const draft of conversation) {
-    const row = shownRow(session, draft);
-    if (!row || row.seq <= (rows.at(-1)?.seq ?? 0)) break;
-    rows.push(row);
-  }
-  return rows;
-}
-
-/** A reducer of the application's own may let an id stand twice, which LangGraph's would not. */
-function repeatedIds(conversation: readonly DraftMessage[]): Set<string> {
-  const seen = new Set<string>();
-  const repeated = new Set<string>();
-  for (const { messageId } of conversation) (seen.has(messageId) ? repeated : seen).add(messageId);
-  return repeated;
 }
 
 /** Runs as a statement takes them: an array for each of their four parts. */

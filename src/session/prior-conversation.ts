@@ -4,7 +4,8 @@ import type { CheckpointRows } from './checkpoint-rows.js';
 import { MESSAGES, type CheckpointWrite } from './checkpoint-write.js';
 import { conversationAfter } from './conversation.js';
 import type { HeldSession } from './held-session.js';
-import type { DraftMessage, MessageLog } from './message-log.js';
+import type { MessageLog } from './message-log.js';
+import type { DraftMessage } from './message-placing.js';
 import { MessageReference, type Run } from './message-reference.js';
 import type { MessageResolver } from './message-resolver.js';
 
