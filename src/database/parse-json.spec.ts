@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { isDeepStrictEqual } from 'node:util';
 import { MISREADS_KEYS, parseJson, parseWithPlainKeys } from './parse-json.js';
+import { ESCAPED_KEYS, mistakenFor } from '../../test/support/escaped-keys.js';
 
 /** One key or text, and a way to write it; any of its characters may be escaped without need. */
 interface Written {
@@ -158,17 +159,10 @@ describe.each([
     expect(level).toBe(1);
   });
 
-  it.each([
-    ['a', '"'],
-    ['b', '\n'],
-    ['c', '\0'],
-    ['d', '\ud800'],
-    ['e', 'x"'],
-    ['f', 'C:\\new'],
-  ])('with the key that is behind %j, %j, whatever was read before', (first, name) => {
+  it.each(ESCAPED_KEYS)('with the key that is behind %j, %j, whatever was read before', (first, name) => {
     const text = JSON.stringify({ [first]: 1, [name]: 2 });
-    // The key that V8 takes this one for, once it has seen it in the same place; it is held, so that it stays known.
-    const other = JSON.stringify(name).slice(1, 1 + name.length);
+    // It is held, so that it stays known.
+    const other = mistakenFor(name);
     const before: unknown = JSON.parse(JSON.stringify({ [first]: 1, [other]: 0 }));
     expect(Object.keys(parse(text) as object)).toEqual([first, name]);
     expect(Object.keys(before as object)).toEqual([first, other]);
