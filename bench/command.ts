@@ -12,13 +12,22 @@ import packageJson from '../package.json' with { type: 'json' };
 import { isolation } from './isolation.js';
 import { neighbour } from './neighbour.js';
 import { formatReport, formatSuites, type Measured } from './report.js';
+import { recall } from './recall.js';
+import { INSTALL_PEERS } from './recall-mem0.js';
 import { sessions } from './sessions.js';
 import type { Effort, Suite } from './suite.js';
 
 /** Every suite, in the order in which they run; a new one is added here. */
-const SUITES: readonly Suite[] = [isolation, sessions, neighbour];
+const SUITES: readonly Suite[] = [isolation, sessions, recall, neighbour];
 
-const DEFAULTS: Effort = { iterations: 1_000, tenants: 200, largest: 5_000, longest: 5_000, seconds: 10 };
+const DEFAULTS: Effort = {
+  iterations: 1_000,
+  tenants: 200,
+  largest: 5_000,
+  longest: 5_000,
+  seconds: 10,
+  rows: 500_000,
+};
 
 const HELP = `Measures speed as ratios: the variants of an operation side by side, in one run.
 
@@ -30,6 +39,8 @@ const HELP = `Measures speed as ratios: the variants of an operation side by sid
   --largest N       memories of the largest tenant (default ${DEFAULTS.largest})
   --longest N       messages of the longest thread (default ${DEFAULTS.longest})
   --seconds N       length of each window of a load (default ${DEFAULTS.seconds})
+  --rows N          memories of other tenants, among which one's are found (default ${DEFAULTS.rows})
+  --without-peers   measure no other products; for \`mem0ai\` to be measured run \`${INSTALL_PEERS}\` once
   --json FILE       write the figures to a file too, in milliseconds
   --help            this text
 
@@ -56,11 +67,12 @@ export function main(args: readonly string[], surroundings: Surroundings = PROCE
 interface Request {
   suites: readonly Suite[];
   effort: Effort;
+  withPeers: boolean;
   json: string | undefined;
 }
 
 async function run(
-  { suites, effort, json }: Request,
+  { suites, effort, withPeers, json }: Request,
   { environment, print, tell }: Surroundings,
 ): Promise<void> {
   const server = environment['DATABASE_URL'] || environment['TEST_DATABASE_URL'];
@@ -72,7 +84,7 @@ async function run(
     const say = (line: string): void => {
       tell(`${suite.name}: ${line}\n`);
     };
-    const findings = await suite.run({ server, effort, tell: say });
+    const findings = await suite.run({ server, effort, withPeers, tell: say });
     const { name, variants, ratioOf } = suite;
     measured.push({ suite: name, variants, ...(ratioOf && { ratioOf }), ...findings });
   }
@@ -108,6 +120,8 @@ const OPTIONS = {
   largest: { type: 'string' },
   longest: { type: 'string' },
   seconds: { type: 'string' },
+  rows: { type: 'string' },
+  'without-peers': { type: 'boolean' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -129,7 +143,9 @@ function parse(args: readonly string[]): Request & { help: boolean } {
       largest: effort('largest'),
       longest: effort('longest'),
       seconds: effort('seconds'),
+      rows: effort('rows'),
     },
+    withPeers: !values['without-peers'],
     json: values.json,
     help: values.help ?? false,
   };

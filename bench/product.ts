@@ -40,9 +40,12 @@ export interface Product {
 }
 
 /** Triptych as it is: the runtime role, row-level security, a scope in each transaction. */
-export async function isolatedProduct(options: TriptychOptions): Promise<Product> {
+export async function isolatedProduct(
+  options: TriptychOptions,
+  embedder: Embedder = new PreparedEmbedder(),
+): Promise<Product & { readonly database: Database }> {
   const database = await Database.open({ options, entities: ENTITIES, tenantOfCaller: currentTenant });
-  return productOf(database, options, () => database.close());
+  return { ...productOf(database, { options, embedder, close: () => database.close() }), database };
 }
 
 /** The same classes on connections without a role or a tenant, whose user is past every policy. */
@@ -69,18 +72,28 @@ export async function unscopedProduct(
       master.afterCommit(callback);
     },
   };
-  const product = productOf(database as unknown as Database, options, () => dataSource.destroy());
+  const product = productOf(database as unknown as Database, {
+    options,
+    embedder: new PreparedEmbedder(),
+    close: () => dataSource.destroy(),
+  });
   return { ...product, pool: master };
 }
 
-function productOf(database: Database, options: TriptychOptions, close: () => Promise<void>): Product {
+interface Parts {
+  readonly options: TriptychOptions;
+  readonly embedder: Embedder;
+  readonly close: () => Promise<void>;
+}
+
+function productOf(database: Database, { options, embedder, close }: Parts): Product {
   // The log is no part of what is measured.
   Logger.overrideLogger(false);
   const tenants = new TenantContext();
   const audit = new AuditLog(database, tenants);
   const idempotency = new Idempotency(database, tenants);
   return {
-    memory: new LongTermMemory(database, options, new PreparedEmbedder(), tenants, audit, idempotency),
+    memory: new LongTermMemory(database, options, embedder, tenants, audit, idempotency),
     sessions: new SessionStore(database, tenants, new TiktokenCounter(), audit, idempotency),
     tenants,
     close,

@@ -12,12 +12,16 @@ export interface Effort {
   readonly longest: number;
   /** Length of each window of a load. */
   readonly seconds: number;
+  /** Memories of other tenants than those that are asked. */
+  readonly rows: number;
 }
 
 export interface Bench {
   /** A PostgreSQL server on which databases may be created and dropped. */
   readonly server: string;
   readonly effort: Effort;
+  /** Whether to measure other products beside Triptych. */
+  readonly withPeers: boolean;
   /** Says how far the run is. */
   readonly tell: (line: string) => void;
 }

@@ -7,6 +7,11 @@ import pg from 'pg';
 import { main } from '../bench/command.js';
 import { message } from '../bench/conversation.js';
 import { interleave } from '../bench/interleave.js';
+import { batchesOf, questionsOfAll, tenantOf, zipfTenants } from '../bench/recall-data.js';
+import { GivenVectors } from '../bench/recall-embedder.js';
+import { memoryText, questionOn } from '../bench/recall-texts.js';
+import { throughputOf } from '../bench/recall-throughput.js';
+import { ClusteredVectors } from '../bench/recall-vectors.js';
 import { formatReport, type Report } from '../bench/report.js';
 import { atLeast, atMost } from '../bench/target.js';
 
@@ -58,6 +63,86 @@ describe('the turns of the variants', () => {
   });
 });
 
+describe('windows of throughput', () => {
+  it('alternate in changing order, and end when their last call is answered', async () => {
+    const calls: string[] = [];
+    const call = (name: string) => async () => {
+      calls.push(`${name} begins`);
+      await new Promise(setImmediate);
+      calls.push(`${name} ends`);
+    };
+    // So short that each caller calls once.
+    const windows = { callers: 2, seconds: 1e-6, windows: 2 };
+    const rates = await throughputOf({ a: call('a'), b: call('b') }, windows);
+    const window = (name: string) => ['begins', 'begins', 'ends', 'ends'].map((word) => `${name} ${word}`);
+    // The first of each is the warm-up.
+    expect(calls).toEqual(['a', 'b', 'a', 'b', 'b', 'a'].flatMap(window));
+    expect(rates['a']?.timing.samples).toBe(4);
+    expect(rates['a']?.perSecond).toBeGreaterThan(0);
+  });
+});
+
+describe('the memories of the recall suite', () => {
+  const dimensions = 64;
+  const dot = (one: number[], other: number[]) =>
+    one.reduce((sum, value, index) => sum + value * (other[index] ?? NaN), 0);
+
+  it('have unit vectors in clusters, around which their questions lie, too', () => {
+    const vectors = new ClusteredVectors('a', { count: 100, dimensions });
+    const [memory, other, question] = [vectors.at(0), vectors.at(1), vectors.at(0, 'question')];
+    expect(dot(memory, memory)).toBeCloseTo(1, 6);
+    expect(new ClusteredVectors('a', { count: 100, dimensions }).at(0)).toEqual(memory);
+    for (const near of [other, question]) {
+      expect(dot(memory, near)).toBeGreaterThan(0.4);
+      expect(dot(memory, near)).toBeLessThan(0.99);
+    }
+    const foreign = new ClusteredVectors('b', { count: 100, dimensions }).at(0);
+    expect(Math.abs(dot(memory, foreign))).toBeLessThan(0.4);
+  });
+
+  it('have texts of 200 characters, and questions made of their words', () => {
+    const texts = Array.from({ length: 100 }, (_, n) => memoryText(n));
+    expect(new Set(texts.map(({ length }) => length))).toEqual(new Set([200]));
+    expect(new Set(texts).size).toBe(100);
+    for (const [n, text] of texts.entries()) {
+      const [, words = ''] = /^what about (.*)$/.exec(questionOn(n)) ?? [];
+      const asked = words.split(' ').filter((word) => !['and', 'when', 'or'].includes(word));
+      expect(asked).toHaveLength(4);
+      for (const word of asked) expect(text.split(' ')).toContain(word);
+    }
+  });
+
+  it('are stored each once, those of all tenants mixed, and no tenant’s name begins another’s', () => {
+    const batches = batchesOf([tenantOf(10), tenantOf(100), tenantOf(1_000)], 11_500);
+    const rows = batches.flatMap(({ tenantId, from, count }) =>
+      Array.from({ length: count }, (_, n) => `${tenantId} ${from + n}`),
+    );
+    expect(new Set(rows).size).toBe(rows.length);
+    expect(rows).toHaveLength(10 + 100 + 1_000 + 11_500);
+    const tenants = [...new Set(batches.map(({ tenantId }) => tenantId))];
+    expect(tenants).toHaveLength(15);
+    for (const tenant of tenants)
+      expect(tenants.filter((other) => other.startsWith(tenant))).toEqual([tenant]);
+  });
+});
+
+describe('the tenants whose throughput is measured', () => {
+  it('have sizes by Zipf’s law, and ask as often as they have memories', () => {
+    const tenants = zipfTenants(50_000);
+    const sizes = tenants.map(({ rows }) => rows);
+    expect(sizes).toHaveLength(1_000);
+    expect(Math.abs(sizes.reduce((sum, rows) => sum + rows, 0) / 50_000 - 1)).toBeLessThan(0.02);
+    expect((sizes[0] ?? NaN) / (sizes[9] ?? NaN)).toBeCloseTo(10, 1);
+
+    const questions = questionsOfAll(tenants, 200, new GivenVectors());
+    expect(new Set(questions.map(({ text }) => text)).size).toBe(200);
+    // The largest has 13 % of all memories.
+    const ofLargest = questions.filter(({ tenant }) => tenant.id === '0-tenant');
+    expect(ofLargest.length).toBeGreaterThan(20);
+    expect(ofLargest.length).toBeLessThan(34);
+  });
+});
+
 describe('what a conversation is made of', () => {
   it('is the same for the same number, and 500 bytes each time', () => {
     const messages = Array.from({ length: 50 }, (_, n) => message(n));
@@ -87,7 +172,7 @@ describe('a report', () => {
       versions: [],
       startedAt: '2026-01-01T00:00:00Z',
       seconds: 1,
-      effort: { iterations: 3, tenants: 1, largest: 1, longest: 1, seconds: 1 },
+      effort: { iterations: 3, tenants: 1, largest: 1, longest: 1, seconds: 1, rows: 1 },
       suites: [
         {
           suite: 'example',
@@ -160,10 +245,13 @@ describe('a request that cannot be met', () => {
       '--largest',
       '--longest',
       '--seconds',
+      '--rows',
+      '--without-peers',
       '--json',
       '--help',
       'isolation',
       'sessions',
+      'recall',
       'neighbour',
     ])
       expect(printed).toContain(word);
@@ -256,6 +344,56 @@ describeOnPostgres('the suite of sessions · postgres', () => {
     expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(9);
     expect(await databases()).toEqual([]);
   });
+});
+
+describeOnPostgres('the suite of recall · postgres', () => {
+  it('measures nearness, times, throughput and bytes without any peer', async () => {
+    const { code, printed, report } = await figuresOf([
+      'recall',
+      '--rows',
+      '100',
+      '--iterations',
+      '2',
+      '--seconds',
+      '1',
+      '--without-peers',
+    ]);
+    expect(code).toBe(0);
+    const [suite] = report.suites;
+    const variants = ['Triptych', 'by hand', 'exact', 'exact, usual'];
+    expect(suite?.comparisons.map(({ operation, timings }) => [operation, Object.keys(timings)])).toEqual([
+      ['search by vectors, 10 rows', variants],
+      ['vector channel, 10 rows', variants],
+      ['search by vectors, 100 rows', variants],
+      ['vector channel, 100 rows', variants],
+      ['search by vectors, 100 rows among 2 of others', ['Triptych']],
+      ...[
+        'search by vectors alone',
+        'search by vectors and words',
+        'store a memory',
+        'store 100 memories',
+      ].map((operation) => [operation, ['Triptych']]),
+    ]);
+    expect(printed).toMatch(/^Recall and times: 210 memories of 3 tenants/m);
+    const found = 'results at least, 0 of another tenant';
+    expect(printed).toContain(
+      `\n10 memories of one tenant among 200 of others: recall@10 1.0000 in 10 questions; 10 ${found}.\n`,
+    );
+    expect(printed).toMatch(
+      new RegExp(
+        `^100 memories of one tenant among 110 of others: recall@10 (1|0\\.99).*; 10 ${found}\\.$`,
+        'm',
+      ),
+    );
+    expect(Object.keys(suite?.sizes?.[0]?.bytes ?? {})).toEqual(['Triptych']);
+    // 3,072 bytes of vector, 200 of text, and what finds them.
+    expect(suite?.sizes?.[0]?.bytes['Triptych']).toBeGreaterThan(4_000);
+    const targets = printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm);
+    expect(targets).toHaveLength(2 + 4 + 1 + 1);
+    for (const target of targets?.slice(0, 2) ?? []) expect(target).toMatch(/^Target: recall@10 .*, met\.$/);
+    expect(printed).not.toMatch(/mem0ai was not measured/);
+    expect(await databases()).toEqual([]);
+  }, 120_000);
 });
 
 // Its processes run the built files, and so does the command itself here.
