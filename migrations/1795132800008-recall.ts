@@ -1,5 +1,7 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { CREATE_MEMORY_EMBEDDINGS, NEAREST_FUNCTIONS } from './ddl/nearest-memories.js';
+import { OCCURRED_AT } from './ddl/occurred-at.js';
+import { TEXT_SEARCH } from './ddl/text-search.js';
 
 const TENANT = `nullif(current_setting('app.tenant_id', true), '')`;
 
@@ -8,8 +10,17 @@ const GRANTS = [
   ['shared.recall_documents', 'SELECT, INSERT, UPDATE, DELETE'],
   ['shared.recall_postings', 'SELECT, INSERT, DELETE'],
   ['shared.recall_corpus', 'SELECT, INSERT, UPDATE'],
+  ['shared.memory_facts', 'SELECT, INSERT, DELETE'],
   ['shared.memory_revisions', 'SELECT, INSERT, DELETE'],
-  ['shared.recall_settings', 'SELECT'],
+  ['shared.recall_settings', 'SELECT, INSERT, UPDATE'],
+] as const;
+
+/** For filters, which compare text by code point; the indexes are small, since they keep a value that many have once. */
+const IN_ORDER_OF_CODE_POINTS = [
+  ['recall_documents_agent', 'agent_id'],
+  ['recall_documents_thread', 'thread_id'],
+  ['recall_documents_speaker', 'speaker'],
+  ['recall_documents_role', 'role'],
 ] as const;
 
 /**
@@ -19,9 +30,14 @@ const GRANTS = [
  * used. Its document frequencies are counted as they are read, so they are exact whatever is written meanwhile;
  * `recall_corpus` counts chunks and their lengths in shards, of which a transaction touches one, so that writers
  * neither wait for each other nor meet in a deadlock. `recall_documents` has what is known of a memory without
- * reading it, and the lexemes by which its postings are found when it goes.
+ * reading it, and the lexemes by which its postings are found when it goes. `recall_settings` says with which text
+ * search configuration a tenant's index is written, and whether that is its own or was the default at the time.
  *
- * `memory_revisions` keeps what a memory was before a change, with its vectors.
+ * `memory_facts` is an index of metadata for filters, as plain rows, since row-level security would keep GIN from being
+ * used: src/memory/memory-facts.ts says what a fact is. Rows are found again by their memory alone, whatever made them.
+ *
+ * `memory_revisions` keeps what a memory was before a change, with what found it then: a row takes its postings and
+ * vectors along as arrays, which a search of the past reads from end to end.
  */
 export class Recall1795132800008 implements MigrationInterface {
   readonly name = 'Recall1795132800008';
@@ -56,8 +72,13 @@ export class Recall1795132800008 implements MigrationInterface {
       CREATE INDEX recall_documents_place ON shared.recall_documents (tenant_id, thread_id, seq, memory_id)
         WHERE thread_id IS NOT NULL`);
     await queryRunner.query(`
-      CREATE INDEX recall_documents_speaker ON shared.recall_documents (tenant_id, speaker)
-        WHERE speaker IS NOT NULL`);
+      CREATE INDEX recall_documents_seq ON shared.recall_documents (tenant_id, seq) WHERE seq IS NOT NULL`);
+    for (const [name, column] of IN_ORDER_OF_CODE_POINTS)
+      await queryRunner.query(`
+        CREATE INDEX ${name} ON shared.recall_documents (tenant_id, ${column} COLLATE "C")
+          WHERE ${column} IS NOT NULL`);
+    await queryRunner.query(`
+      CREATE INDEX agent_memories_changed ON shared.agent_memories (tenant_id, updated_at)`);
     await queryRunner.query(`
       CREATE INDEX recall_documents_occurred ON shared.recall_documents (tenant_id, occurred_at)
         WHERE occurred_at IS NOT NULL`);
@@ -74,6 +95,15 @@ export class Recall1795132800008 implements MigrationInterface {
         CONSTRAINT recall_postings_pkey PRIMARY KEY (tenant_id, lexeme, memory_id, chunk) INCLUDE (tf, dl)
       ) WITH (autovacuum_vacuum_insert_scale_factor = 0.01)`);
     await queryRunner.query(`
+      CREATE TABLE shared.memory_facts (
+        tenant_id text NOT NULL,
+        fact      bytea NOT NULL,
+        memory_id uuid NOT NULL,
+        CONSTRAINT memory_facts_pkey PRIMARY KEY (tenant_id, fact, memory_id)
+      ) WITH (autovacuum_vacuum_insert_scale_factor = 0.01)`);
+    await queryRunner.query(`
+      CREATE INDEX memory_facts_of_memory ON shared.memory_facts (tenant_id, memory_id)`);
+    await queryRunner.query(`
       CREATE TABLE shared.recall_corpus (
         tenant_id text NOT NULL,
         shard     smallint NOT NULL,
@@ -85,23 +115,37 @@ export class Recall1795132800008 implements MigrationInterface {
       CREATE TABLE shared.recall_settings (
         tenant_id   text NOT NULL,
         text_search text NOT NULL,
+        is_own      boolean NOT NULL DEFAULT false,
         CONSTRAINT recall_settings_pkey PRIMARY KEY (tenant_id)
       )`);
     await queryRunner.query(`
       CREATE TABLE shared.memory_revisions (
-        tenant_id  text NOT NULL,
-        memory_id  uuid NOT NULL,
-        revision   integer NOT NULL,
-        agent_id   text NOT NULL,
-        content    text NOT NULL,
-        metadata   jsonb NOT NULL,
-        source     jsonb,
-        stored_by  text,
-        retracted  boolean NOT NULL,
-        valid_from timestamptz(3) NOT NULL,
-        valid_to   timestamptz(3) NOT NULL,
-        model      text,
-        embeddings halfvec[],
+        tenant_id        text NOT NULL,
+        memory_id        uuid NOT NULL,
+        revision         integer NOT NULL,
+        agent_id         text NOT NULL,
+        content          text NOT NULL,
+        metadata         jsonb NOT NULL,
+        source           jsonb,
+        stored_by        text,
+        retracted        boolean NOT NULL,
+        valid_from       timestamptz(3) NOT NULL,
+        valid_to         timestamptz(3) NOT NULL,
+        thread_id        text,
+        seq              bigint,
+        speaker          text,
+        role             text,
+        occurred_at      timestamptz,
+        ends_in_question boolean,
+        length           integer,
+        chunks           smallint,
+        lexemes          text[],
+        lexeme_chunks    smallint[],
+        frequencies      smallint[],
+        chunk_lengths    smallint[],
+        lexeme_count     integer,
+        model            text,
+        embeddings       halfvec[],
         CONSTRAINT memory_revisions_pkey PRIMARY KEY (tenant_id, memory_id, revision),
         CONSTRAINT memory_revisions_memory_fkey FOREIGN KEY (tenant_id, memory_id)
           REFERENCES shared.agent_memories (tenant_id, memory_id) ON DELETE CASCADE
@@ -121,6 +165,7 @@ export class Recall1795132800008 implements MigrationInterface {
       );
       await queryRunner.query(`GRANT ${privileges} ON ${table} TO triptych_app`);
     }
+    for (const statement of TEXT_SEARCH) await queryRunner.query(statement);
     for (const tenantId of await tenantsOf(queryRunner)) await indexMemories(queryRunner, tenantId);
     await queryRunner.query(`DROP TABLE shared.memory_embeddings_before`);
   }
@@ -130,6 +175,7 @@ export class Recall1795132800008 implements MigrationInterface {
     const dimensions = dimensionsOf(queryRunner);
     for (const name of ['nearest_memories', 'nearest_memories_of_agent', 'nearest_memories_among'])
       await queryRunner.query(`DROP FUNCTION shared.${name}`);
+    await queryRunner.query(`DROP FUNCTION shared.hold_text_search`);
     await queryRunner.query(`
       ALTER TABLE shared.memory_embeddings NO FORCE ROW LEVEL SECURITY;
       ALTER TABLE shared.memory_embeddings RENAME TO memory_embeddings_after;
@@ -159,8 +205,10 @@ export class Recall1795132800008 implements MigrationInterface {
       'recall_corpus',
       'recall_postings',
       'recall_documents',
+      'memory_facts',
     ])
       await queryRunner.query(`DROP TABLE shared.${table}`);
+    await queryRunner.query(`DROP INDEX shared.agent_memories_changed`);
     await queryRunner.query(`
       ALTER TABLE shared.agent_memories
         DROP COLUMN revision, DROP COLUMN stored_by, DROP COLUMN copies, DROP COLUMN retracted_at`);
@@ -176,18 +224,6 @@ async function tenantsOf(queryRunner: QueryRunner): Promise<string[]> {
   await queryRunner.query(`ALTER TABLE shared.agent_memories FORCE ROW LEVEL SECURITY`);
   return rows.map(({ tenantId }) => tenantId);
 }
-
-/** The moment of a source's `occurredAt` in UTC, whatever the form in which ISO 8601 has it. */
-const OCCURRED_AT = String.raw`timezone('UTC', timestamp '2000-01-01' + make_interval(
-  years => substr(source ->> 'occurredAt', 1, 4)::int - 2000,
-  months => substr(source ->> 'occurredAt', 6, 2)::int - 1,
-  days => substr(source ->> 'occurredAt', 9, 2)::int - 1,
-  hours => coalesce(nullif(substr(source ->> 'occurredAt', 12, 2), '')::int, 0)
-         - coalesce(substring(source ->> 'occurredAt' FROM '([+-]\d{2}):\d{2}$')::int, 0),
-  mins => coalesce(nullif(substr(source ->> 'occurredAt', 15, 2), '')::int, 0)
-        - coalesce((substring(source ->> 'occurredAt' FROM '([+-])\d{2}:\d{2}$')
-                 || substring(source ->> 'occurredAt' FROM '[+-]\d{2}:(\d{2})$'))::int, 0),
-  secs => coalesce(substring(source ->> 'occurredAt' FROM '^.{16}:(\d{2}(?:\.\d{1,6})?)')::float8, 0)))`;
 
 /**
  * Memories of the version before, which are found by their words, each as one chunk. Its vectors are of no use to this
@@ -217,12 +253,22 @@ async function indexMemories(queryRunner: QueryRunner, tenantId: string): Promis
        (tenant_id, memory_id, agent_id, thread_id, seq, speaker, role, occurred_at, ends_in_question, length, chunks,
         content_key, lexemes)
      SELECT $1, memory_id, agent_id, left(source ->> 'threadId', 256), (source ->> 'seq')::bigint,
-            left(source ->> 'speaker', 256), left(source ->> 'role', 256), ${OCCURRED_AT}, content ~ '[?？؟]\\s*$', length(content), 1, 0,
-            coalesce(lexemes, '{}')
+            left(source ->> 'speaker', 256), left(source ->> 'role', 256), ${OCCURRED_AT},
+            content ~ '[?？؟]\\s*$', length(content), 1, 0, coalesce(lexemes, '{}')
        FROM shared.agent_memories
        LEFT JOIN (SELECT memory_id, array_agg(lexeme) AS lexemes FROM shared.recall_postings
                    WHERE tenant_id = $1 GROUP BY memory_id) l USING (memory_id)
       WHERE tenant_id = $1`,
+    [tenantId],
+  );
+  // That their metadata is in no index: filters look at it.
+  await queryRunner.query(
+    String.raw`INSERT INTO shared.memory_facts (tenant_id, fact, memory_id)
+     SELECT $1, '\x00', memory_id FROM shared.agent_memories WHERE tenant_id = $1 AND metadata <> '{}'`,
+    [tenantId],
+  );
+  await queryRunner.query(
+    `INSERT INTO shared.recall_settings (tenant_id, text_search) VALUES ($1, 'english')`,
     [tenantId],
   );
   await queryRunner.query(`SELECT set_config('app.tenant_id', '', true)`);

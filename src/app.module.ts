@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import type { TriptychOptions } from './config/options.js';
 import { ContextController } from './context/context.controller.js';
 import { ContextModule } from './context/context.module.js';
+import { SearchController } from './context/search.controller.js';
 import { Database } from './database/database.js';
 import { Embedder } from './embeddings/embedder.js';
 import { HealthController } from './http/health.controller.js';
@@ -27,6 +28,7 @@ export class AppModule {
       controllers: [
         SessionController,
         MemoryController,
+        SearchController,
         ContextController,
         HealthController,
         MetricsController,

@@ -1,5 +1,13 @@
 /** The whole public surface of Triptych as a library, by name. */
 export { ContextManager, type CompileRequest } from './context/context-manager.js';
+export {
+  ContextSearch,
+  type ContextSearchOptions,
+  type FoundItem,
+  type FoundItems,
+  type ScoredMessage,
+  type SearchScope,
+} from './context/context-search.js';
 export { ContextModule, type ContextModuleAsyncOptions } from './context/context.module.js';
 export type { TriptychOptions, TriptychSettings } from './config/options.js';
 export { loadOptions } from './config/load-options.js';
@@ -9,7 +17,8 @@ export { SessionStore, type SessionSummary, type ThreadPage } from './session/se
 export type { ContentPart, Message, MessageRole, StoredMessage, ToolCall } from './session/message.js';
 
 export { MemoryModule } from './memory/memory.module.js';
-export { LongTermMemory, type ListOptions, type SearchOptions } from './memory/long-term-memory.js';
+export { LongTermMemory, type ListOptions } from './memory/long-term-memory.js';
+export type { SearchOptions } from './memory/memory-query.js';
 export {
   MemoryEntry,
   type ChannelScores,
@@ -22,6 +31,7 @@ export type { FilterCondition } from './memory/filter-condition.js';
 export type { MemoryFilter } from './memory/memory-filter.js';
 export type { MemoryChange, NewMemory } from './memory/memory-input.js';
 export type { StoreOptions } from './memory/memory-writer.js';
+export type { RewriteOptions, RewrittenIndex, TextSearch } from './recall/lexical-index.js';
 export type { RecallMode } from './recall/rank.js';
 
 export { WorkingContextModule } from './working-context/working-context.module.js';

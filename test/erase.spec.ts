@@ -26,9 +26,11 @@ const TABLES = [
   'shared.idempotency_key_objects',
   'shared.idempotency_keys',
   'shared.memory_embeddings',
+  'shared.memory_facts',
   'shared.memory_revisions',
   'shared.recall_corpus',
   'shared.recall_documents',
+  'shared.recall_messages',
   'shared.recall_postings',
   'shared.recall_settings',
   'shared.session_messages',
@@ -67,7 +69,6 @@ describeOnEachEngine('erase', (createDatabase) => {
         VALUES ('${tenant}', '${tenant}.k', 'salt', 'hash', '{read}');
       INSERT INTO shared.idempotency_keys (tenant_id, key, status) VALUES ('${tenant}', '${MARKER}', 201);
       INSERT INTO shared.idempotency_key_objects VALUES ('${tenant}', gen_random_uuid(), '${MARKER}');
-      INSERT INTO shared.recall_settings VALUES ('${tenant}', 'english');
       INSERT INTO shared.usage VALUES ('${tenant}', '2026-05-08', 3);
       COMMIT`);
   }

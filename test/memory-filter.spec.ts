@@ -1,6 +1,7 @@
 // Over 200 lines: one table of memories, and all that is asked of it.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { OCCURRED_AT } from '../migrations/ddl/occurred-at.js';
 import { checkOptions } from '../src/config/load-options.js';
 import { Database } from '../src/database/database.js';
 import type { MemoryFilter } from '../src/memory/memory-filter.js';
@@ -15,11 +16,9 @@ import { asSuperuser } from './support/superuser.js';
 const ROWS = 400;
 
 /**
- * The columns that a compiled filter names. The source of a memory is JSON, of which PostgreSQL computes the others: a
- * cast of text to `timestamptz` depends on the zone of the session, so the instant is counted from 2000, from the parts of the
- * text.
+ * The columns that a compiled filter names. The source of a memory is JSON, of which PostgreSQL computes the others.
  */
-const TABLE = String.raw`
+const TABLE = `
   CREATE TABLE public.filtered_memories (
     id int PRIMARY KEY,
     agent_id text COLLATE "und-x-icu" NOT NULL,
@@ -31,17 +30,7 @@ const TABLE = String.raw`
     speaker text COLLATE "und-x-icu" GENERATED ALWAYS AS (source ->> 'speaker') STORED,
     role text COLLATE "und-x-icu" GENERATED ALWAYS AS (source ->> 'role') STORED,
     seq bigint GENERATED ALWAYS AS ((source ->> 'seq')::bigint) STORED,
-    occurred_at timestamptz GENERATED ALWAYS AS (timezone('UTC', timestamp '2000-01-01' + make_interval(
-      years => substr(source ->> 'occurredAt', 1, 4)::int - 2000,
-      months => substr(source ->> 'occurredAt', 6, 2)::int - 1,
-      days => substr(source ->> 'occurredAt', 9, 2)::int - 1,
-      hours => coalesce(nullif(substr(source ->> 'occurredAt', 12, 2), '')::int, 0)
-             - coalesce(substring(source ->> 'occurredAt' FROM '([+-]\d{2}):\d{2}$')::int, 0),
-      mins => coalesce(nullif(substr(source ->> 'occurredAt', 15, 2), '')::int, 0)
-            - coalesce((substring(source ->> 'occurredAt' FROM '([+-])\d{2}:\d{2}$')
-                     || substring(source ->> 'occurredAt' FROM '[+-]\d{2}:(\d{2})$'))::int, 0),
-      secs => coalesce(substring(source ->> 'occurredAt' FROM '^.{16}:(\d{2}(?:\.\d{1,6})?)')::float8, 0)
-    ))) STORED
+    occurred_at timestamptz GENERATED ALWAYS AS (${OCCURRED_AT}) STORED
   );
   GRANT ALL ON public.filtered_memories TO PUBLIC`;
 

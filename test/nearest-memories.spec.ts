@@ -1,16 +1,11 @@
 // Over 200 lines: one set of vectors, asked in every way.
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { checkOptions } from '../src/config/load-options.js';
-import { halfvec, uuidArray } from '../src/database/binary-parameters.js';
+import { halfvec } from '../src/database/binary-parameters.js';
 import { Database } from '../src/database/database.js';
 import { checkIsolation } from '../src/database/isolation-check.js';
 import { NEAREST_FUNCTIONS, nearestFunctions } from '../migrations/ddl/nearest-memories.js';
-import {
-  COMPARE_MEMORIES,
-  DELETE_EMBEDDINGS,
-  NEAREST_MEMORIES,
-  NEAREST_MEMORIES_OF_AGENT,
-} from '../src/recall/nearest-memories.sql.js';
+import { NEAREST_MEMORIES, NEAREST_MEMORIES_OF_AGENT } from '../src/recall/nearest-memories.sql.js';
 import { currentTenant, TenantContext } from '../src/tenancy/tenant-context.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { chunksOf, insertChunks, searchParameters, type Chunk } from './support/stored-chunks.js';
@@ -224,39 +219,6 @@ describeOnEachEngine('the nearest memories', (createDatabase) => {
     await tenants.run(tenant, () => insertChunks(database, tenant, model, [{ ...wide, vector }]));
     const found = await as(tenant, NEAREST_MEMORIES, searchParameters(tenant, model, vector, 10));
     expect(found).toEqual([{ memoryId: wide.memoryId, distance: expect.closeTo(0, 6), exhaustive: true }]);
-  });
-
-  it('are compared by name, and gone when they are deleted', async () => {
-    const tenant = 'compared';
-    const chunks = chunksOf(vectorsStored('in-clusters').slice(0, 12), 3);
-    const [vector = []] = await vectorsOf('in clusters', 1, 'asked');
-    await store(tenant, chunks);
-    await tenants.run(tenant, () =>
-      database.query(
-        `INSERT INTO shared.agent_memories (tenant_id, memory_id, agent_id, content)
-         SELECT DISTINCT $1, memory_id, agent_id, '' FROM unnest($2::uuid[], $3::text[]) m (memory_id, agent_id)`,
-        [tenant, uuidArray(chunks.map(({ memoryId }) => memoryId)), chunks.map(({ agentId }) => agentId)],
-      ),
-    );
-    const [first = '', second = '', ...others] = memoriesOf(tenant);
-    const compare = (...ids: string[]): Promise<Found[]> =>
-      as(tenant, COMPARE_MEMORIES, [tenant, MODEL, halfvec(vector), uuidArray(ids)]);
-    const byDistance = (found: Found[]): Found[] => found.toSorted((a, b) => a.distance - b.distance);
-    const all = await exact(tenant, vector, 10);
-
-    expect(byDistance(await compare(first, second, ...others, crypto.randomUUID()))).toEqual(all);
-    expect(await compare(second)).toEqual(all.filter(({ memoryId }) => memoryId === second));
-    expect(await compare()).toEqual([]);
-    expect(
-      await tenants.run('seven', () =>
-        database.query(COMPARE_MEMORIES, [tenant, MODEL, halfvec(vector), uuidArray([first])]),
-      ),
-    ).toEqual([]);
-    await as(tenant, DELETE_EMBEDDINGS, [tenant, 'agent-0', first]);
-    await as(tenant, DELETE_EMBEDDINGS, [tenant, 'agent-0', second]); // another agent's
-    expect(byDistance(await compare(first, second, ...others))).toEqual(
-      all.filter(({ memoryId }) => memoryId !== first),
-    );
   });
 
   it('leave nothing to complain about in the isolation of tenants', async () => {

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Database } from '../src/database/database.js';
-import { LongTermMemory, type SearchOptions } from '../src/memory/long-term-memory.js';
 import type { MemoryEntry } from '../src/memory/memory-entry.entity.js';
-import { TenantContext } from '../src/tenancy/tenant-context.js';
-import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
-import { TestService } from './support/service.js';
+import { describeOnEachEngine } from './support/engines.js';
+import { RecallTenant } from './support/recall-tenant.js';
 
 /** What the tables of recall hold of a tenant, and what they say that they hold. */
 const RECOUNT = `
@@ -20,34 +18,14 @@ const RECOUNT = `
          (SELECT count(*) FROM shared.agent_memories WHERE retracted_at IS NULL)::int AS memories`;
 
 describeOnEachEngine('recall', (createDatabase) => {
-  let home: TestDatabase;
-  let service: TestService;
-  let memory: LongTermMemory;
-  let tenants = 0;
-  let tenant: string;
-  const as = <T>(work: () => Promise<T>, who = tenant): Promise<T> =>
-    service.app.get(TenantContext).run(who, work);
-  const store = (content: string, more: object = {}): Promise<MemoryEntry> =>
-    as(() => memory.store({ agentId: 'a', content, ...more }));
-  const find = async (query: string, options: SearchOptions = {}): Promise<string[]> =>
-    (await as(() => memory.search(query, options))).map((found) => found.memory.content);
+  const tenant = RecallTenant.forEachTest(createDatabase);
+  const store = tenant.store.bind(tenant);
+  const find = tenant.find.bind(tenant);
+  const as = tenant.as.bind(tenant);
   const recount = async (): Promise<Record<string, number>> => {
-    const [row] = await as(() => service.app.get(Database).query<Record<string, number>>(RECOUNT));
+    const [row] = await as(() => tenant.service.app.get(Database).query<Record<string, number>>(RECOUNT));
     return row ?? {};
   };
-
-  beforeAll(async () => {
-    home = await createDatabase();
-    service = await TestService.start(home);
-    memory = service.app.get(LongTermMemory);
-  });
-  afterAll(async () => {
-    await service.stop();
-    await home.drop();
-  });
-  beforeEach(() => {
-    tenant = `tenant-${(tenants += 1)}`;
-  });
 
   it('finds words, their forms, and words with a slip in them', async () => {
     await store('We went camping by the lake.');
@@ -62,14 +40,14 @@ describeOnEachEngine('recall', (createDatabase) => {
   it('says of each memory what each channel found', async () => {
     await store('We went camping by the lake.');
     await store('The invoice was paid on Monday.');
-    const hybrid = await as(() => memory.find('camping'));
+    const hybrid = await as(() => tenant.memory.find('camping'));
     expect(hybrid.exhaustive).toBe(true);
     expect(hybrid.results[0]).toMatchObject({
       scores: { lexical: expect.any(Number), semantic: expect.any(Number) },
     });
-    const [lexical] = await as(() => memory.search('camping', { mode: 'lexical' }));
+    const [lexical] = await as(() => tenant.memory.search('camping', { mode: 'lexical' }));
     expect(lexical?.scores).toEqual({ lexical: hybrid.results[0]?.scores.lexical, semantic: null });
-    const [semantic] = await as(() => memory.search('camping', { mode: 'semantic' }));
+    const [semantic] = await as(() => tenant.memory.search('camping', { mode: 'semantic' }));
     expect(semantic?.scores).toMatchObject({ lexical: null });
     expect(semantic?.scores.semantic).toBeCloseTo(hybrid.results[0]?.scores.semantic ?? NaN, 3);
   });
@@ -113,9 +91,12 @@ describeOnEachEngine('recall', (createDatabase) => {
       );
     const source = { threadId: name(), speaker: name(), role: name(), seq: 1 };
     const agentId = name();
-    const { memoryId } = await as(() => memory.store({ agentId, content: 'Said at length.', source }));
+    const { memoryId } = await as(() => tenant.memory.store({ agentId, content: 'Said at length.', source }));
     const [found] = await as(() =>
-      memory.search('length', { agentId, filter: { speaker: source.speaker, threadId: source.threadId } }),
+      tenant.memory.search('length', {
+        agentId,
+        filter: { speaker: source.speaker, threadId: source.threadId },
+      }),
     );
     expect(found?.memory).toMatchObject({ memoryId, source });
     await expect(store('x', { source: { speaker: 'x'.repeat(257) } })).rejects.toThrow('source.speaker');
@@ -124,7 +105,7 @@ describeOnEachEngine('recall', (createDatabase) => {
   it('looks only at what a filter and an agent leave', async () => {
     await store('green tea', { metadata: { kind: 'drink', rank: 1 } });
     await store('green soup', { metadata: { kind: 'food', rank: 2 }, source: { speaker: 'Ada' } });
-    await as(() => memory.store({ agentId: 'b', content: 'green paint', metadata: { rank: 3 } }));
+    await as(() => tenant.memory.store({ agentId: 'b', content: 'green paint', metadata: { rank: 3 } }));
     for (const mode of ['hybrid', 'lexical', 'semantic'] as const) {
       expect(await find('green', { mode, agentId: 'b' })).toEqual(['green paint']);
       expect(await find('green', { mode, filter: { 'metadata.kind': 'food' } })).toEqual(['green soup']);
@@ -146,7 +127,8 @@ describeOnEachEngine('recall', (createDatabase) => {
       agentId: 'a',
       content: `The blue key of somebody else, number ${index}.`,
     }));
-    for (let batch = 0; batch < 3; batch += 1) await as(() => memory.storeMany(others), `${tenant}-other`);
+    for (let batch = 0; batch < 3; batch += 1)
+      await as(() => tenant.memory.storeMany(others), `${tenant.id}-other`);
     for (const mode of ['hybrid', 'lexical', 'semantic'] as const) {
       const found = await find('blue key', { mode, limit: 50 });
       expect(found).toHaveLength(10);
@@ -159,7 +141,7 @@ describeOnEachEngine('recall', (createDatabase) => {
       { length: 450 },
       (_, index) => `${index < 300 ? 'A kite' : 'A boat'}, number ${index}.`,
     );
-    await as(() => memory.storeMany(contents.map((content) => ({ agentId: 'a', content }))));
+    await as(() => tenant.memory.storeMany(contents.map((content) => ({ agentId: 'a', content }))));
     expect(await find('kite', { mode: 'lexical', limit: 250 })).toHaveLength(250);
     for (const mode of ['hybrid', 'semantic'] as const) {
       const found = await find('kite', { mode, limit: 450 });
@@ -175,16 +157,18 @@ describeOnEachEngine('recall', (createDatabase) => {
       `${words[n % 5]} ${words[(n * 3) % 5]} thing ${n}. ${'again '.repeat(n % 7)}`.repeat(1 + (n % 20));
     await Promise.all(Array.from({ length: 40 }, async (_, n) => stored.push(await store(text(n)))));
     await as(() =>
-      memory.storeMany(Array.from({ length: 60 }, (_, n) => ({ agentId: 'b', content: text(n + 40) }))),
+      tenant.memory.storeMany(
+        Array.from({ length: 60 }, (_, n) => ({ agentId: 'b', content: text(n + 40) })),
+      ),
     );
     await Promise.all(
       stored.map(({ memoryId }, n) =>
         as(async () => {
-          if (n % 4 === 0) await memory.delete(memoryId);
-          if (n % 4 === 1) await memory.update(memoryId, { content: text(n + 100) });
-          if (n % 4 === 2) await memory.update(memoryId, { retracted: true });
-          if (n % 8 === 2) await memory.update(memoryId, { retracted: false });
-          if (n % 4 === 3) await memory.update(memoryId, { metadata: { n } });
+          if (n % 4 === 0) await tenant.memory.delete(memoryId);
+          if (n % 4 === 1) await tenant.memory.update(memoryId, { content: text(n + 100) });
+          if (n % 4 === 2) await tenant.memory.update(memoryId, { retracted: true });
+          if (n % 8 === 2) await tenant.memory.update(memoryId, { retracted: false });
+          if (n % 4 === 3) await tenant.memory.update(memoryId, { metadata: { n } });
         }),
       ),
     );
@@ -202,10 +186,10 @@ describeOnEachEngine('recall', (createDatabase) => {
   describe('a permanent record', () => {
     it('keeps what stood before, says who changed it, and answers as of a moment', async () => {
       const first = await store('Ada lives in Lisbon.', { metadata: { sure: false } });
-      const second = await as(() => memory.update(first.memoryId, { content: 'Ada lives in Porto.' }));
-      const third = await as(() => memory.update(first.memoryId, { metadata: { sure: true } }));
+      const second = await as(() => tenant.memory.update(first.memoryId, { content: 'Ada lives in Porto.' }));
+      const third = await as(() => tenant.memory.update(first.memoryId, { metadata: { sure: true } }));
       expect([first, second, third].map(({ revision }) => revision)).toEqual([1, 2, 3]);
-      const revisions = await as(() => memory.history(first.memoryId));
+      const revisions = await as(() => tenant.memory.history(first.memoryId));
       expect(revisions.map(({ content, metadata }) => [content, metadata])).toEqual([
         ['Ada lives in Porto.', { sure: true }],
         ['Ada lives in Porto.', { sure: false }],
@@ -214,30 +198,32 @@ describeOnEachEngine('recall', (createDatabase) => {
       expect(revisions.map(({ storedBy }) => storedBy)).toEqual(Array(3).fill(first.storedBy));
       expect(revisions.map(({ validTo }) => validTo)).toEqual([null, third.updatedAt, second.updatedAt]);
       const asOf = first.createdAt.toISOString();
-      expect(await as(() => memory.get(first.memoryId, { asOf }))).toEqual(first);
+      expect(await as(() => tenant.memory.get(first.memoryId, { asOf }))).toEqual(first);
       const before = new Date(first.createdAt.getTime() - 1).toISOString();
-      await expect(as(() => memory.get(first.memoryId, { asOf: before }))).rejects.toThrow('no such memory');
+      await expect(as(() => tenant.memory.get(first.memoryId, { asOf: before }))).rejects.toThrow(
+        'no such memory',
+      );
       expect(await find('Lisbon', { mode: 'lexical' })).toEqual([]);
       expect(await find('Porto', { mode: 'lexical' })).toEqual(['Ada lives in Porto.']);
     });
 
     it('takes a memory out of recall, and back', async () => {
       const { memoryId } = await store('The code is 4711.');
-      const retracted = await as(() => memory.update(memoryId, { retracted: true }));
+      const retracted = await as(() => tenant.memory.update(memoryId, { retracted: true }));
       expect(retracted.retractedAt).toBeInstanceOf(Date);
       for (const mode of ['hybrid', 'lexical', 'semantic'] as const)
         expect(await find('code 4711', { mode })).toEqual([]);
-      expect(await as(() => memory.get(memoryId))).toMatchObject({ content: 'The code is 4711.' });
-      const back = await as(() => memory.update(memoryId, { retracted: false }));
+      expect(await as(() => tenant.memory.get(memoryId))).toMatchObject({ content: 'The code is 4711.' });
+      const back = await as(() => tenant.memory.update(memoryId, { retracted: false }));
       expect(back).toMatchObject({ retractedAt: null, revision: 3 });
       expect(await find('code 4711')).toEqual(['The code is 4711.']);
     });
 
     it('leaves no trace of a memory that was deleted', async () => {
       const { memoryId } = await store('The secret word is Xylophone.');
-      await as(() => memory.update(memoryId, { content: 'The secret word is Zeppelin.' }));
-      await as(() => memory.delete(memoryId));
-      await expect(as(() => memory.history(memoryId))).rejects.toThrow('no such memory');
+      await as(() => tenant.memory.update(memoryId, { content: 'The secret word is Zeppelin.' }));
+      await as(() => tenant.memory.delete(memoryId));
+      await expect(as(() => tenant.memory.history(memoryId))).rejects.toThrow('no such memory');
       expect(await recount()).toMatchObject({
         chunksSaid: 0,
         lengthSaid: 0,
@@ -246,7 +232,7 @@ describeOnEachEngine('recall', (createDatabase) => {
         embedded: 0,
       });
       const [left] = await as(() =>
-        service.app
+        tenant.service.app
           .get(Database)
           .query<{ revisions: number }>('SELECT count(*)::int AS revisions FROM shared.memory_revisions'),
       );
@@ -256,9 +242,9 @@ describeOnEachEngine('recall', (createDatabase) => {
     it('makes one change after another when two meet', async () => {
       const { memoryId } = await store('One.');
       await Promise.all(
-        ['Two.', 'Three.', 'Four.'].map((content) => as(() => memory.update(memoryId, { content }))),
+        ['Two.', 'Three.', 'Four.'].map((content) => as(() => tenant.memory.update(memoryId, { content }))),
       );
-      const revisions = await as(() => memory.history(memoryId));
+      const revisions = await as(() => tenant.memory.history(memoryId));
       expect(revisions.map(({ revision }) => revision)).toEqual([4, 3, 2, 1]);
       expect(new Set(revisions.map(({ content }) => content))).toEqual(
         new Set(['One.', 'Two.', 'Three.', 'Four.']),
@@ -273,24 +259,24 @@ describeOnEachEngine('recall', (createDatabase) => {
 
     it('are counted where the first one stands, when that is asked for', async () => {
       const first = await store('Ada likes tea.');
-      const again = await as(() => memory.store({ agentId: 'a', content: '  Ada  likes tea.' }, fold));
+      const again = await as(() => tenant.memory.store({ agentId: 'a', content: '  Ada  likes tea.' }, fold));
       expect(again).toMatchObject({ memoryId: first.memoryId, copies: 2, content: 'Ada likes tea.' });
-      const other = await as(() => memory.store({ agentId: 'b', content: 'Ada likes tea.' }, fold));
+      const other = await as(() => tenant.memory.store({ agentId: 'b', content: 'Ada likes tea.' }, fold));
       expect(other).toMatchObject({ copies: 1 });
       const many = ['New.', 'Ada likes tea.', 'New.'].map((content) => ({ agentId: 'a', content }));
-      const entries = await as(() => memory.storeMany(many, fold));
+      const entries = await as(() => tenant.memory.storeMany(many, fold));
       expect(entries.map(({ copies }) => copies)).toEqual([2, 3, 2]);
       expect(entries[0]?.memoryId).toBe(entries[2]?.memoryId);
-      expect((await as(() => memory.list())).memories).toHaveLength(3);
+      expect((await as(() => tenant.memory.list())).memories).toHaveLength(3);
     });
 
     it('are folded too when all come at once', async () => {
       await Promise.all(
         Array.from({ length: 10 }, () =>
-          as(() => memory.store({ agentId: 'a', content: 'Said by everybody.' }, fold)),
+          as(() => tenant.memory.store({ agentId: 'a', content: 'Said by everybody.' }, fold)),
         ),
       );
-      const { memories } = await as(() => memory.list());
+      const { memories } = await as(() => tenant.memory.list());
       expect(memories.map(({ copies }) => copies)).toEqual([10]);
     });
   });
@@ -306,6 +292,6 @@ describeOnEachEngine('recall', (createDatabase) => {
   ])('answers a query of %s honestly', async (_, query) => {
     await store('The cat sleeps.');
     for (const mode of ['hybrid', 'lexical', 'semantic'] as const)
-      expect((await as(() => memory.find(query, { mode }))).results.length).toBeLessThanOrEqual(1);
+      expect((await as(() => tenant.memory.find(query, { mode }))).results.length).toBeLessThanOrEqual(1);
   });
 });

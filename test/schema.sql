@@ -54,6 +54,7 @@ CREATE TABLE shared.agent_memories
   copies integer NOT NULL DEFAULT 1
   retracted_at timestamp(3) with time zone
   CONSTRAINT agent_memories_pkey PRIMARY KEY (tenant_id, memory_id)
+  CREATE INDEX agent_memories_changed ON shared.agent_memories USING btree (tenant_id, updated_at)
   CREATE INDEX agent_memories_newest ON shared.agent_memories USING btree (tenant_id, created_at, memory_id)
   CREATE INDEX agent_memories_newest_of_agent ON shared.agent_memories USING btree (tenant_id, agent_id, created_at, memory_id)
   ROW LEVEL SECURITY FORCED
@@ -120,6 +121,14 @@ CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_
   CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, agent_id, memory_id, chunk) INCLUDE (model, signs)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.memory_facts WITH (autovacuum_vacuum_insert_scale_factor=0.01)
+  tenant_id text NOT NULL
+  fact bytea NOT NULL
+  memory_id uuid NOT NULL
+  CONSTRAINT memory_facts_pkey PRIMARY KEY (tenant_id, fact, memory_id)
+  CREATE INDEX memory_facts_of_memory ON shared.memory_facts USING btree (tenant_id, memory_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.memory_revisions
   tenant_id text NOT NULL
   memory_id uuid NOT NULL
@@ -132,6 +141,19 @@ CREATE TABLE shared.memory_revisions
   retracted boolean NOT NULL
   valid_from timestamp(3) with time zone NOT NULL
   valid_to timestamp(3) with time zone NOT NULL
+  thread_id text
+  seq bigint
+  speaker text
+  role text
+  occurred_at timestamp with time zone
+  ends_in_question boolean
+  length integer
+  chunks smallint
+  lexemes text[]
+  lexeme_chunks smallint[]
+  frequencies smallint[]
+  chunk_lengths smallint[]
+  lexeme_count integer
   model text
   embeddings halfvec[]
   CONSTRAINT memory_revisions_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id) ON DELETE CASCADE
@@ -171,10 +193,37 @@ CREATE TABLE shared.recall_documents
   lexemes text[] NOT NULL
   CONSTRAINT recall_documents_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id)
   CONSTRAINT recall_documents_pkey PRIMARY KEY (tenant_id, memory_id)
+  CREATE INDEX recall_documents_agent ON shared.recall_documents USING btree (tenant_id, agent_id COLLATE "C") WHERE (agent_id IS NOT NULL)
   CREATE INDEX recall_documents_content ON shared.recall_documents USING btree (tenant_id, content_key)
   CREATE INDEX recall_documents_occurred ON shared.recall_documents USING btree (tenant_id, occurred_at) WHERE (occurred_at IS NOT NULL)
   CREATE INDEX recall_documents_place ON shared.recall_documents USING btree (tenant_id, thread_id, seq, memory_id) WHERE (thread_id IS NOT NULL)
-  CREATE INDEX recall_documents_speaker ON shared.recall_documents USING btree (tenant_id, speaker) WHERE (speaker IS NOT NULL)
+  CREATE INDEX recall_documents_role ON shared.recall_documents USING btree (tenant_id, role COLLATE "C") WHERE (role IS NOT NULL)
+  CREATE INDEX recall_documents_seq ON shared.recall_documents USING btree (tenant_id, seq) WHERE (seq IS NOT NULL)
+  CREATE INDEX recall_documents_speaker ON shared.recall_documents USING btree (tenant_id, speaker COLLATE "C") WHERE (speaker IS NOT NULL)
+  CREATE INDEX recall_documents_thread ON shared.recall_documents USING btree (tenant_id, thread_id COLLATE "C") WHERE (thread_id IS NOT NULL)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.recall_messages
+  tenant_id text NOT NULL
+  session_id uuid NOT NULL
+  namespace text NOT NULL DEFAULT ''::text
+  seq integer NOT NULL
+  revision integer NOT NULL
+  speaker text
+  role text NOT NULL
+  ends_in_question boolean NOT NULL
+  length integer NOT NULL
+  chunks smallint NOT NULL
+  lexemes text[] NOT NULL
+  lexeme_chunks smallint[] NOT NULL
+  frequencies smallint[] NOT NULL
+  chunk_lengths smallint[] NOT NULL
+  lexeme_count integer NOT NULL
+  text_search text NOT NULL
+  model text NOT NULL
+  embeddings halfvec[]
+  CONSTRAINT recall_messages_message_fkey FOREIGN KEY (tenant_id, session_id, namespace, seq, revision) REFERENCES shared.session_messages(tenant_id, session_id, namespace, seq, revision) ON DELETE CASCADE
+  CONSTRAINT recall_messages_pkey PRIMARY KEY (tenant_id, session_id, namespace, seq, revision)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.recall_postings WITH (autovacuum_vacuum_insert_scale_factor=0.01)
@@ -190,6 +239,7 @@ CREATE TABLE shared.recall_postings WITH (autovacuum_vacuum_insert_scale_factor=
 CREATE TABLE shared.recall_settings
   tenant_id text NOT NULL
   text_search text NOT NULL
+  is_own boolean NOT NULL DEFAULT false
   CONSTRAINT recall_settings_pkey PRIMARY KEY (tenant_id)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))

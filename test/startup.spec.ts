@@ -73,6 +73,15 @@ it('refuses a data folder that another service holds, by its pid', async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
+it('refuses a text search configuration that the server does not have, and names those it has', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'triptych-words-'));
+  await expect(open({ dataDir }, { recall: { textSearch: 'klingon' } })).rejects.toThrow(
+    /TEXT_SEARCH.*klingon, which this server does not have.*english.*simple/,
+  );
+  await (await open({ dataDir }, { recall: { textSearch: 'german' } })).close();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
 it('says that the database cannot be reached', async () => {
   await expect(open({ url: 'postgres://nobody@127.0.0.1:1/none' })).rejects.toThrow(
     /cannot be opened.*DATABASE_URL/,

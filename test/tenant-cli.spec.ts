@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runTenantCommand } from '../src/tenancy/tenant-command-line.js';
+import type { TextSearch } from '../src/recall/lexical-index.js';
 import type { ApiKeyRecord, IssuedApiKey, Tenant } from '../src/tenancy/tenant-registry.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { TestService, type Answer } from './support/service.js';
@@ -53,7 +54,7 @@ describe('npm run tenant', () => {
   it('helps without a database', async () => {
     const { status, stdout } = await tenant({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, '--help');
     expect(status).toBe(0);
-    for (const command of ['create', 'list', 'create-key', 'keys', 'rotate', 'revoke'])
+    for (const command of ['create', 'list', 'create-key', 'keys', 'rotate', 'revoke', 'language', 'erase'])
       expect(stdout).toContain(command);
   });
 
@@ -143,6 +144,57 @@ describeOnEachEngine('npm run tenant', (createDatabase) => {
       expect((await tenant(environment, 'list')).stderr).toContain(`process ${process.pid}`);
     await service.stop();
   }, 120_000);
+
+  it('shows and sets the language of a tenant, and writes its index anew', async () => {
+    const told = { tenantId: 'deutsch', textSearch: 'english', isOwn: false, default: 'english' };
+    const shown = await json<TextSearch>('language', 'deutsch');
+    expect(shown).toMatchObject({ ...told, memories: 0 });
+    expect(shown.available).toEqual(expect.arrayContaining(['english', 'german', 'simple']));
+
+    const memory = { agentId: 'a', content: 'Die Häuser stehen am See.' };
+    const serve = async <T>(work: (service: TestService) => Promise<T>): Promise<T> => {
+      const service = await TestService.start(database);
+      try {
+        return await work(service);
+      } finally {
+        await service.stop();
+      }
+    };
+    const query = { query: 'Haus', mode: 'lexical' };
+    const find = async (service: TestService): Promise<number> => {
+      const { body } = await service.as('deutsch').post('/v1/memories/search', query);
+      return (body as { results: unknown[] }).results.length;
+    };
+    const before = await serve(async (service) => {
+      expect((await service.as('deutsch').post('/v1/memories', memory)).status).toBe(201);
+      return find(service);
+    });
+    expect(await json('language', 'deutsch', 'german')).toEqual({
+      ...told,
+      textSearch: 'german',
+      isOwn: true,
+      memories: 1,
+    });
+    expect([before, await serve(find)]).toEqual([0, 1]);
+    expect(await json('language', 'deutsch', 'default')).toEqual({ ...told, memories: 1 });
+
+    const other = { ...environment, TEXT_SEARCH: 'german' };
+    const hint = await tenant(other, 'language', 'deutsch');
+    expect(hint.stderr).toContain('with english, and TEXT_SEARCH is german: language deutsch default');
+    expect(hint.stdout).toMatch(/^textSearch +english$/m);
+    expect((await tenant(other, 'language', 'deutsch', 'default')).stdout).toMatch(/^textSearch +german$/m);
+
+    const refusals: [string[], string][] = [
+      [['deutsch', 'klingon'], 'no text search configuration "klingon"; it has arabic, '],
+      [['no good'], 'A tenant id is'],
+      [['no good', 'german'], 'A tenant id is'],
+    ];
+    for (const [args, message] of refusals) {
+      const refused = await tenant(environment, 'language', ...args);
+      expect({ args, ...refused, stderr: '' }).toEqual({ args, status: 1, stdout: '', stderr: '' });
+      expect(refused.stderr).toContain(message);
+    }
+  }, 120_000);
 });
 
 if (process.env['TEST_DATABASE_URL'])
@@ -166,6 +218,25 @@ if (process.env['TEST_DATABASE_URL'])
         expect({ args, status, stdout }).toEqual({ args, status: 1, stdout: '' });
         expect(stderr).toContain(message);
       }
+      await database.drop();
+    }, 120_000);
+
+    it('says how far it is with many memories', async () => {
+      const database = await postgres();
+      const service = await TestService.start(database);
+      for (const count of [1_000, 300]) {
+        const memories = Array.from({ length: count }, (_, n) => ({ agentId: 'a', content: `Note ${n}.` }));
+        expect((await service.as('many').post('/v1/memories/batch', { memories })).status).toBe(201);
+      }
+      await service.stop();
+      const { status, stderr } = await tenant(
+        { DATABASE_URL: database.settings.url ?? '' },
+        'language',
+        'many',
+        'simple',
+      );
+      expect(status).toBe(0);
+      expect(stderr.replace(/^\{"event":"audit".*\n/m, '')).toBe('1000 of 1300 memories\n');
       await database.drop();
     }, 120_000);
 

@@ -96,7 +96,7 @@ const settingsSchema = z.strictObject({
       provider: z.enum(['local', 'openai']).optional(),
       apiKey: z.string().min(1).optional(),
       baseUrl: z.url({ protocol: /^https?$/ }).optional(),
-      model: z.string().min(1).default('text-embedding-3-small'),
+      model: z.string().min(1).max(200).default('text-embedding-3-small'),
       dimensions: z.int().min(8).max(MAX_DIMENSIONS).default(1536),
       timeoutMs: z.int().min(100).max(600_000).default(10_000),
     })

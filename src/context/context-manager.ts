@@ -1,9 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { requireInteger, requireStorable, requireText } from '../database/storable.js';
 import { EmbeddingsUnavailableError, InvalidEmbeddingError, InvalidInputError } from '../errors.js';
-import { LongTermMemory, type SearchOptions } from '../memory/long-term-memory.js';
+import { LongTermMemory } from '../memory/long-term-memory.js';
 import { MAX_AGENT_ID, MAX_CONTENT, type NewMemory } from '../memory/memory-input.js';
 import type { MemoryEntry, ScoredMemory } from '../memory/memory-entry.entity.js';
+import type { SearchOptions } from '../memory/memory-query.js';
 import { MAX_PAGE, SessionStore } from '../session/session-store.js';
 import { requireThreadId } from '../session/thread-id.js';
 import { TenantContext } from '../tenancy/tenant-context.js';

@@ -12,6 +12,7 @@ import { TenancyModule } from '../tenancy/tenancy.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { WorkingContextModule } from '../working-context/working-context.module.js';
 import { ContextManager } from './context-manager.js';
+import { ContextSearch } from './context-search.js';
 
 /** How `forRootAsync` is told its settings. */
 export interface ContextModuleAsyncOptions extends SettingsFactory {
@@ -45,8 +46,8 @@ export class ContextModule {
         TokensModule,
         ...tiers,
       ],
-      providers: [ContextManager],
-      exports: [ContextManager, TenancyModule, ...tiers],
+      providers: [ContextManager, ContextSearch],
+      exports: [ContextManager, ContextSearch, TenancyModule, ...tiers],
     };
   }
 }

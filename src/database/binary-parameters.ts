@@ -23,9 +23,12 @@ export function varbitArray(items: readonly Buffer[]): Buffer {
   return arrayOf(OID.varbit, items.map(varbit));
 }
 
-/** A parameter of type `halfvec[]`; see {@link halfvec}. */
-export function halfvecArray(vectors: readonly (readonly number[])[]): Buffer {
-  return arrayOf(ANY_EXTENSION_TYPE, vectors.map(halfvec));
+/** A parameter of type `halfvec[]`, of vectors or of what {@link halfvec} made of them. */
+export function halfvecArray(vectors: readonly (readonly number[] | Buffer)[]): Buffer {
+  return arrayOf(
+    ANY_EXTENSION_TYPE,
+    vectors.map((vector) => (Buffer.isBuffer(vector) ? vector : halfvec(vector))),
+  );
 }
 
 /** A parameter of type `bit varying`: its length in bits, then the bits. */

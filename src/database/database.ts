@@ -9,7 +9,7 @@ import { EmbeddedEngine } from './embedded-engine.js';
 import { MigrationDataSource } from './migration-data-source.js';
 import { checkIsolation } from './isolation-check.js';
 import { PGliteClient } from './pglite-client.js';
-import { checkSchema, checkServer, type Query } from './preflight.js';
+import { checkSchema, checkServer, checkTextSearch, type Query } from './preflight.js';
 
 export interface DatabaseSetup {
   options: TriptychOptions;
@@ -93,7 +93,7 @@ export class Database implements OnApplicationShutdown {
 }
 
 /** The checks that come before the runtime role can be used, since an old schema has none. */
-async function inspect({ database }: TriptychOptions, embedded?: EmbeddedEngine): Promise<void> {
+async function inspect({ database, recall }: TriptychOptions, embedded?: EmbeddedEngine): Promise<void> {
   const client = embedded
     ? new PGliteClient({ pglite: embedded.pglite })
     : new pg.Client({ connectionString: database.url, connectionTimeoutMillis: 10_000 });
@@ -106,6 +106,7 @@ async function inspect({ database }: TriptychOptions, embedded?: EmbeddedEngine)
   try {
     await checkServer(query);
     await checkSchema(query);
+    await checkTextSearch(query, recall.textSearch);
   } finally {
     await client.end();
   }

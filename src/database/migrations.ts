@@ -3,6 +3,7 @@ import { Checkpoints1795132800002 } from '../../migrations/1795132800002-checkpo
 import { IdempotencyKeys1795132800007 } from '../../migrations/1795132800007-idempotency-keys.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
 import { Recall1795132800008 } from '../../migrations/1795132800008-recall.js';
+import { RecallMessages1795132800009 } from '../../migrations/1795132800009-recall-messages.js';
 import { RowLevelSecurity1795132800003 } from '../../migrations/1795132800003-row-level-security.js';
 import { SessionLog1795132800006 } from '../../migrations/1795132800006-session-log.js';
 import { Sessions1795132800001 } from '../../migrations/1795132800001-sessions.js';
@@ -19,4 +20,5 @@ export const migrations = [
   SessionLog1795132800006,
   IdempotencyKeys1795132800007,
   Recall1795132800008,
+  RecallMessages1795132800009,
 ];

@@ -28,6 +28,22 @@ export async function checkSchema(query: Query): Promise<void> {
   await checkMigrations(query);
 }
 
+/**
+ * @param name of the default text search configuration
+ * @throws StartupError when the server has none of this name
+ */
+export async function checkTextSearch(query: Query, name: string): Promise<void> {
+  const rows = await query<{ name: string; isIt: boolean }>(
+    `SELECT cfgname AS name, cfgname = $1 AS "isIt" FROM pg_ts_config WHERE pg_ts_config_is_visible(oid) ORDER BY 1`,
+    [name],
+  );
+  if (!rows.some(({ isIt }) => isIt))
+    throw new StartupError(
+      `TEXT_SEARCH (recall.textSearch) is ${name}, which this server does not have. It has: ` +
+        `${rows.map((row) => row.name).join(', ')}.`,
+    );
+}
+
 async function checkExtension(query: Query): Promise<void> {
   const [installed] = await query<{ version: string }>(
     `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`,

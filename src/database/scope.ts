@@ -58,9 +58,9 @@ export const NamedEntries = {
     else indirect.add(client);
   },
 
-  /** Whether a statement failed for its name alone; the connection sends none under a name any more. */
+  /** Whether a statement sent under a name failed for that alone; the connection sends none under a name any more. */
   giveUp(client: pg.PoolClient, error: Error): boolean {
-    if (!direct.has(client) || !NAME_ERRORS.has((error as { code?: string }).code ?? '')) return false;
+    if (!NAME_ERRORS.has((error as { code?: string }).code ?? '')) return false;
     direct.delete(client);
     indirect.add(client);
     return true;

@@ -26,6 +26,7 @@ export class ScopedQuery extends BaseQuery {
   readonly #client: pg.PoolClient;
   readonly #scope: Scope;
   #entered = false;
+  #isNamed = false;
 
   private constructor(client: pg.PoolClient, scope: Scope, config: object, callback: Answer) {
     // The extended protocol also for a statement without parameters: the simple one brings its own Sync.
@@ -41,8 +42,8 @@ export class ScopedQuery extends BaseQuery {
       const send = (): void => {
         const query = new ScopedQuery(client, scope, config, (error, result) => {
           if (!error) resolve(result);
-          // It failed before anything else ran, so it can be sent again.
-          else if (!query.#entered && NamedEntries.giveUp(client, error)) send();
+          // It failed before anything else ran, so it can be sent again; so can others that were sent with it.
+          else if (query.#isNamed && !query.#entered && NamedEntries.giveUp(client, error)) send();
           else reject(error);
         });
         client.query(query as never);
@@ -54,6 +55,7 @@ export class ScopedQuery extends BaseQuery {
   override prepare(connection: Protocol): void {
     const entry = entryOf(this.#scope);
     const { name, isThere } = NamedEntries.claim(this.#client, entry.name);
+    this.#isNamed = name !== '';
     // Is read whatever failed before, since it comes right after a Sync.
     if (!isThere) connection.parse({ text: entry.text, name });
     connection.bind({ statement: name, values: entry.values });

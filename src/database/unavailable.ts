@@ -1,5 +1,5 @@
-/** SQLSTATE classes and codes that say «not now», as opposed to «not like this». */
-const NOT_NOW = /^(08|53|57P0[1-5]|25006|55P03|57014)/;
+/** SQLSTATE classes and codes that say «not now», as opposed to «not like this»; 40 is a transaction that had to give way. */
+const NOT_NOW = /^(08|40|53|57P0[1-5]|25006|55P03|57014)/;
 const NETWORK = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -4,11 +4,17 @@ import { LessThan } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
+import type { Query } from '../database/preflight.js';
 import { decodeCursor, encodeCursor } from '../database/page-cursor.js';
 import { requireInteger, requireText } from '../database/storable.js';
 import { Embedder } from '../embeddings/embedder.js';
 import { InvalidInputError, NotFoundError } from '../errors.js';
-import { type RecallMode } from '../recall/rank.js';
+import {
+  LexicalIndex,
+  type RewriteOptions,
+  type RewrittenIndex,
+  type TextSearch,
+} from '../recall/lexical-index.js';
 import { Recall } from '../recall/recall.js';
 import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
@@ -20,23 +26,19 @@ import {
   type MemoryRevision,
   type ScoredMemory,
 } from './memory-entry.entity.js';
-import type { MemoryFilter } from './memory-filter.js';
 import {
   MAX_AGENT_ID,
   MAX_BATCH,
   requireAsOf,
-  requireMode,
   validateChange,
-  validateContent,
   validateNewMemory,
   type MemoryChange,
   type NewMemory,
 } from './memory-input.js';
 import { MemoryHistory } from './memory-history.js';
+import { MAX_RESULTS, validateSearch, type SearchOptions } from './memory-query.js';
 import { MemorySearch } from './memory-search.js';
 import { MemoryWriter, type StoreOptions } from './memory-writer.js';
-
-export const MAX_RESULTS = 1_000;
 
 export interface ListOptions {
   /** At most this many results; default 50. */
@@ -46,17 +48,6 @@ export interface ListOptions {
   cursor?: string;
 }
 
-export interface SearchOptions {
-  /** At most this many results; default 10. */
-  limit?: number;
-  /** Only memories of this agent. */
-  agentId?: string;
-  /** Only memories that match. */
-  filter?: MemoryFilter;
-  /** By words and vectors, or by one of them; default `hybrid`. */
-  mode?: RecallMode;
-}
-
 /** Tier 2: what is known. Every memory belongs to the tenant in scope and to one of its agents. */
 @Injectable()
 export class LongTermMemory {
@@ -64,19 +55,21 @@ export class LongTermMemory {
   readonly #writer: MemoryWriter;
   readonly #history: MemoryHistory;
   readonly #search: MemorySearch;
+  readonly #index: LexicalIndex;
 
   constructor(
-    @Inject(Database) database: Database,
+    @Inject(Database) private readonly database: Database,
     @Inject(TRIPTYCH_OPTIONS) options: TriptychOptions,
     embedder: Embedder,
     private readonly tenants: TenantContext,
-    audit: AuditLog,
+    private readonly audit: AuditLog,
     idempotency: Idempotency,
   ) {
     const { textSearch } = options.recall;
     this.#entries = new TenantRepository(database.dataSource, MemoryEntry, tenants);
     this.#writer = new MemoryWriter({ database, embedder, tenants, audit, idempotency, textSearch });
     this.#history = new MemoryHistory(database, tenants);
+    this.#index = new LexicalIndex(textSearch);
     this.#search = new MemorySearch(database, new Recall({ database, embedder, textSearch }), tenants);
   }
 
@@ -120,14 +113,9 @@ export class LongTermMemory {
   }
 
   /** What {@link search} finds, and whether it looked at everything. */
-  async find(query: string, { limit = 10, ...options }: SearchOptions = {}): Promise<FoundMemories> {
+  async find(query: string, options: SearchOptions = {}): Promise<FoundMemories> {
     this.tenants.require();
-    validateContent(query, 'query');
-    requireInteger(limit, 'limit', 1, MAX_RESULTS);
-    const { agentId, mode } = options;
-    if (agentId !== undefined) requireText(agentId, 'agentId', MAX_AGENT_ID);
-    if (mode !== undefined) requireMode(mode);
-    return this.#search.find(query, { ...options, limit });
+    return this.#search.find(query, validateSearch(query, options));
   }
 
   /**
@@ -172,6 +160,28 @@ export class LongTermMemory {
     await this.#writer.delete(memoryId);
   }
 
+  /** The text search configuration by which the tenant's memories are found, and those that the server has. */
+  textSearch(): Promise<TextSearch> {
+    const tenantId = this.tenants.require();
+    return this.database.unitOfWork(() => this.#index.read(this.#query, tenantId));
+  }
+
+  /**
+   * Writes the index of the tenant's words anew, in one transaction, for a configuration of its own or for the default.
+   * Searches go on in the old one meanwhile, and who stores for the tenant waits; on the embedded engine, which has one
+   * connection, everybody does.
+   * @throws InvalidInputError when the server has no such configuration
+   */
+  reindex(options: RewriteOptions = {}): Promise<RewrittenIndex> {
+    const tenantId = this.tenants.require();
+    return this.database.unitOfWork(async () => {
+      const index = await this.#index.rewrite(this.#query, tenantId, options);
+      const details = { fields: ['textSearch'], memories: index.memories };
+      await this.audit.record({ action: 'tenant.update', objectType: 'tenant', objectId: tenantId, details });
+      return index;
+    });
+  }
+
   /** A page of memories, newest first, the retracted ones included. */
   async list({ limit = 50, agentId, cursor }: ListOptions = {}): Promise<{
     memories: MemoryEntry[];
@@ -203,4 +213,6 @@ export class LongTermMemory {
       nextCursor: last ? encodeCursor({ at: last.createdAt.toISOString(), id: last.memoryId }) : null,
     };
   }
+
+  readonly #query: Query = (sql, parameters) => this.database.query(sql, parameters);
 }

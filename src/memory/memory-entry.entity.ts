@@ -15,6 +15,7 @@ export interface MemorySource {
 @Entity({ schema: 'shared', name: 'agent_memories' })
 @Index('agent_memories_newest', ['tenantId', 'createdAt', 'memoryId'])
 @Index('agent_memories_newest_of_agent', ['tenantId', 'agentId', 'createdAt', 'memoryId'])
+@Index('agent_memories_changed', ['tenantId', 'updatedAt'])
 export class MemoryEntry {
   @PrimaryColumn({ name: 'tenant_id', type: 'text', primaryKeyConstraintName: 'agent_memories_pkey' })
   tenantId: string;

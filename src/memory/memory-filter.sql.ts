@@ -51,7 +51,8 @@ export function compileFilter(
   return { text: sqlOf(parseFilter(filter), parameter), values };
 }
 
-type Parameter = (value: unknown, type: string) => string;
+/** Takes a parameter, and says how the text refers to it. */
+export type Parameter = (value: unknown, type: string) => string;
 
 /** TRUE exactly where the node matches; that is all that `(…) IS NOT TRUE` needs of what it negates. */
 function sqlOf(node: FilterNode, parameter: Parameter): string {
@@ -71,21 +72,23 @@ function sqlOf(node: FilterNode, parameter: Parameter): string {
   }
 }
 
-function ofColumn(condition: ConditionNode, field: Field, parameter: Parameter): string {
+/** A condition on a field that is a column. */
+export function ofColumn(condition: ConditionNode, field: Field, parameter: Parameter): string {
   const column = COLUMNS[field];
   const type = SQL_TYPES[FIELD_TYPES[field]];
+  // The order of "C" is that of code points, on every server. Equality is the same in all, and an index serves its own
+  // collation alone: those of the speaker and of the role are in "C".
+  const ordered = type === 'text' ? `${column} COLLATE "C"` : column;
+  const equal = field === 'speaker' || field === 'role' ? ordered : column;
   switch (condition.operator) {
     case 'eq':
-      return `(${column} = ${parameter(condition.value, type)})`;
+      return `(${equal} = ${parameter(condition.value, type)})`;
     case 'in':
-      return `(${column} = ANY (${parameter(condition.values, `${type}[]`)}))`;
+      return `(${equal} = ANY (${parameter(condition.values, `${type}[]`)}))`;
     case 'exists':
       return `(${column} IS ${condition.value ? 'NOT NULL' : 'NULL'})`;
-    default: {
-      // The order of "C" is that of code points, on every server; equality is the same in all.
-      const ordered = type === 'text' ? `${column} COLLATE "C"` : column;
+    default:
       return `(${ordered} ${SYMBOLS[condition.operator]} ${parameter(condition.value, type)})`;
-    }
   }
 }
 

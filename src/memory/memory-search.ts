@@ -1,18 +1,15 @@
 import type { Database } from '../database/database.js';
-import type { RecallMode } from '../recall/rank.js';
-import type { Recall, RecallCondition } from '../recall/recall.js';
+import type { Candidate } from '../recall/candidate.js';
+import type { Recall, Recalled, RecallRequest } from '../recall/recall.js';
+import type { RecallCondition } from '../recall/recall-condition.js';
+import { joined, type SqlPart } from '../recall/sql-part.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
-import type { FoundMemories, MemoryEntry } from './memory-entry.entity.js';
+import type { FoundMemories, MemoryEntry, ScoredMemory } from './memory-entry.entity.js';
 import type { MemoryFilter } from './memory-filter.js';
-import { compileFilter, type CompiledFilter } from './memory-filter.sql.js';
-import { READ_MEMORIES } from './memory-store.sql.js';
-
-export interface MemoryQuery {
-  readonly limit: number;
-  readonly agentId?: string;
-  readonly filter?: MemoryFilter;
-  readonly mode?: RecallMode;
-}
+import type { MemoryQuery } from './memory-query.js';
+import { compileFilter } from './memory-filter.sql.js';
+import { compileLookup } from './memory-lookup.sql.js';
+import { ENTRY, READ_MEMORIES, READ_MEMORIES_AS_OF, revisionsAt } from './memory-store.sql.js';
 
 /** Finds memories, and reads those that are best. */
 export class MemorySearch {
@@ -22,54 +19,92 @@ export class MemorySearch {
     private readonly tenants: TenantContext,
   ) {}
 
-  async find(
-    query: string,
-    { limit, mode = 'hybrid', ...restrictions }: MemoryQuery,
-  ): Promise<FoundMemories> {
+  async find(query: string, { limit, mode, ...among }: MemoryQuery): Promise<FoundMemories> {
     const tenantId = this.tenants.require();
-    const condition = conditionOf(restrictions);
-    const { ranked, exhaustive } = await this.recall.find({ tenantId, query, limit, mode, condition });
+    const request = { tenantId, query, limit, mode, ...placesOf(among), entry: ENTRY };
+    const recalled = await this.recall.find(request);
+    return { results: await this.read(recalled, among.asOf), exhaustive: recalled.exhaustive };
+  }
+
+  /** What was found, in its order, without what was deleted meanwhile. */
+  async read({ ranked, candidates }: Omit<Recalled, 'exhaustive'>, asOf?: Date): Promise<ScoredMemory[]> {
+    const known = new Map(asOf ? [] : candidates.filter(hasEntry).map((row) => [row.memoryId, entryOf(row)]));
+    const missing = ranked.map(({ memoryId }) => memoryId).filter((memoryId) => !known.has(memoryId));
     const entries =
-      ranked.length === 0
+      missing.length === 0
         ? []
-        : await this.database.query<MemoryEntry>(READ_MEMORIES, [
-            tenantId,
-            ranked.map(({ memoryId }) => memoryId),
+        : await this.database.query<MemoryEntry>(asOf ? READ_MEMORIES_AS_OF : READ_MEMORIES, [
+            this.tenants.require(),
+            missing,
+            ...(asOf ? [asOf] : []),
           ]);
-    const known = new Map(entries.map((entry) => [entry.memoryId, entry]));
-    const results = ranked.flatMap(({ memoryId, score, lexical, semantic }) => {
-      // It may have been deleted since it was found.
+    for (const entry of entries) known.set(entry.memoryId, entry);
+    return ranked.flatMap(({ memoryId, score, lexical, semantic }) => {
       const memory = known.get(memoryId);
       return memory ? [{ memory, score, scores: { lexical, semantic } }] : [];
     });
-    return { results, exhaustive };
   }
 }
 
-/** One condition of everything that a search is restricted to. */
-function conditionOf({
+/** Whether the memory was read along with its candidate. */
+function hasEntry(row: Candidate & Partial<MemoryEntry>): row is Candidate & MemoryEntry {
+  return typeof row.content === 'string';
+}
+
+function entryOf(row: MemoryEntry): MemoryEntry {
+  const { tenantId, memoryId, agentId, content, metadata, source, createdAt, updatedAt } = row;
+  const { revision, storedBy, copies, retractedAt } = row;
+  return {
+    ...{ tenantId, memoryId, agentId, content, metadata, source, createdAt, updatedAt },
+    ...{ revision, storedBy, copies, retractedAt },
+  };
+}
+
+/** Where recall looks for memories. */
+export function placesOf({
+  asOf,
+  ...among
+}: Pick<MemoryQuery, 'agentId' | 'filter' | 'asOf'>): Pick<RecallRequest, 'condition' | 'places'> {
+  const condition = conditionOf(among);
+  if (!asOf) return { condition };
+  const unchanged: SqlPart = {
+    text: (parameter) => `m.updated_at <= $${parameter}::timestamptz`,
+    values: [asOf],
+  };
+  const scanned: SqlPart = {
+    text: (parameter) => revisionsAt(`$${parameter}::timestamptz`, condition?.text(parameter + 1)),
+    values: [asOf, ...(condition?.values ?? [])],
+  };
+  return {
+    condition: {
+      ...((condition && joined([unchanged, condition], ' AND ')) ?? unchanged),
+      lookup: condition?.lookup,
+    },
+    places: { scanned },
+  };
+}
+
+/** One condition of everything that a search is restricted to, on a row `m`. */
+export function conditionOf({
   agentId,
   filter,
 }: Pick<MemoryQuery, 'agentId' | 'filter'>): RecallCondition | undefined {
   const filters = [
     ...(agentId === undefined ? [] : [{ agentId }]),
+    // By itself, since an error names its place in the filter as it was sent.
     ...(filter === undefined ? [] : [filter]),
   ];
-  if (filters.length === 0) return undefined;
-  // Each by itself: an error names its place in the filter as it was sent.
-  const compile = (firstParameter: number): readonly CompiledFilter[] => {
-    let next = firstParameter;
-    return filters.map((each) => {
-      const compiled = compileFilter(each, { firstParameter: next });
-      next += compiled.values.length;
-      return compiled;
-    });
-  };
-  return {
-    text: (firstParameter) =>
-      compile(firstParameter)
-        .map(({ text }) => text)
-        .join(' AND '),
-    values: compile(1).flatMap(({ values }) => values),
-  };
+  const condition = joined(filters.map(partOf), ' AND ');
+  return (
+    condition && {
+      ...condition,
+      lookup: compileLookup(filters),
+      ...(filter === undefined && { agentId }),
+    }
+  );
+}
+
+function partOf(filter: MemoryFilter): SqlPart {
+  const { values } = compileFilter(filter);
+  return { text: (firstParameter) => compileFilter(filter, { firstParameter }).text, values };
 }

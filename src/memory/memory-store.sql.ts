@@ -1,9 +1,11 @@
 import { indexing } from '../recall/recall-index.sql.js';
+import { POSTING_ARRAYS, SCANNED_COLUMNS } from '../recall/scanned.sql.js';
 
 /**
  * Stores memories, all or none, with their index and their entries in the audit log, in one statement. $1 tenant;
  * $2 ids, $3 agents, $4 contents, $5 metadata and $6 sources as JSON, $7 copies; $8 moment, $9 actor; of the audit log
- * $10 outcome, $11 action and $12 ids. What follows is that of the index.
+ * $10 outcome, $11 action and $12 ids; $13 facts of metadata and $14 the id of the memory of each. What follows is that of
+ * the index.
  */
 export const STORE_MEMORIES = `
   WITH stored AS (
@@ -15,32 +17,61 @@ export const STORE_MEMORIES = `
     INSERT INTO shared.audit_log (tenant_id, actor, outcome, action, object_type, audit_id, object_id)
     SELECT $1, $9, $10, $11, 'memory', audit_id, memory_id
       FROM unnest($12::uuid[], $2::uuid[]) AS a (audit_id, memory_id)
-  ), ${indexing(13)}
+  ), known AS (
+    INSERT INTO shared.memory_facts (tenant_id, fact, memory_id)
+    SELECT $1, f.* FROM unnest($13::bytea[], $14::uuid[]) f
+  ), ${indexing(15)}
   SELECT 1`;
 
-/** What is kept of a memory before it changes, its vectors included: $1 tenant, $2 id, $3 when it stops being valid. */
+/**
+ * What is kept of a memory before it changes, with its postings and its vectors, unless it is out of recall: $1 tenant,
+ * $2 id, $3 when it stops being valid.
+ */
 export const KEEP_REVISION = `
   INSERT INTO shared.memory_revisions
     (tenant_id, memory_id, revision, agent_id, content, metadata, source, stored_by, retracted, valid_from, valid_to,
-     model, embeddings)
+     thread_id, seq, speaker, role, occurred_at, ends_in_question, length, chunks,
+     lexemes, lexeme_chunks, frequencies, chunk_lengths, lexeme_count, model, embeddings)
   SELECT m.tenant_id, m.memory_id, m.revision, m.agent_id, m.content, m.metadata, m.source, m.stored_by,
-         m.retracted_at IS NOT NULL, m.updated_at, greatest($3::timestamptz, m.updated_at), e.model, e.embeddings
+         m.retracted_at IS NOT NULL, m.updated_at, greatest($3::timestamptz, m.updated_at),
+         d.thread_id, d.seq, d.speaker, d.role, d.occurred_at, d.ends_in_question, d.length, d.chunks,
+         coalesce(w.lexemes, '{}'), w.lexeme_chunks, w.frequencies, w.chunk_lengths, coalesce(w.lexeme_count, 0),
+         e.model, e.embeddings
     FROM shared.agent_memories m
+    LEFT JOIN shared.recall_documents d ON d.tenant_id = $1 AND d.memory_id = m.memory_id
+    LEFT JOIN LATERAL (
+      SELECT ${POSTING_ARRAYS} FROM shared.recall_postings p
+       WHERE p.tenant_id = $1 AND p.lexeme = ANY (d.lexemes) AND p.memory_id = m.memory_id) w ON true
     LEFT JOIN LATERAL (
       SELECT model, array_agg(embedding ORDER BY chunk) AS embeddings FROM shared.memory_embeddings v
        WHERE v.tenant_id = $1 AND v.agent_id = m.agent_id AND v.memory_id = m.memory_id
        GROUP BY model LIMIT 1) e ON true
    WHERE m.tenant_id = $1 AND m.memory_id = $2`;
 
-/** What users see of a memory, as `MemoryEntry`. */
-const ENTRY = `
+/**
+ * What memories were before they changed, of those that could be found at a moment, as scanned documents, and as rows
+ * `m` of a condition, which sees the whole revision. $1 tenant.
+ * @param moment the parameter that holds it
+ */
+export function revisionsAt(moment: string, condition?: string): string {
+  return `
+  SELECT ${SCANNED_COLUMNS} FROM (
+    SELECT r.*, r.memory_id::text AS id, r.valid_from AS updated_at, a.created_at
+      FROM shared.memory_revisions r JOIN shared.agent_memories a USING (tenant_id, memory_id)
+     WHERE r.tenant_id = $1 AND r.valid_to > ${moment} AND r.valid_from <= ${moment} AND NOT r.retracted) m
+   WHERE ${condition ?? 'true'}`;
+}
+
+/** What users see of a memory, as `MemoryEntry`: columns of `shared.agent_memories`. */
+export const ENTRY = `
   tenant_id AS "tenantId", memory_id AS "memoryId", agent_id AS "agentId", content, metadata, source,
   created_at AS "createdAt", updated_at AS "updatedAt", revision, stored_by AS "storedBy", copies,
   retracted_at AS "retractedAt"`;
 
-/** Holds a memory until the commit: $1 tenant, $2 id. */
+/** Holds a memory until the commit, and the index of the tenant as it is written: $1 tenant, $2 id. */
 export const HOLD_MEMORY = `
-  SELECT ${ENTRY} FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = $2 FOR UPDATE`;
+  SELECT ${ENTRY} FROM shared.agent_memories m, shared.hold_text_search($1, NULL)
+   WHERE tenant_id = $1 AND memory_id = $2 FOR UPDATE OF m`;
 
 /** The next revision: $3 content, $4 metadata, $5 source, $6 when it was retracted, $7 moment, $8 actor. */
 export const CHANGE_MEMORY = `
@@ -53,12 +84,34 @@ export const CHANGE_MEMORY = `
 /** Writes the index of memories that are there: $1 tenant, then what `indexing` takes. */
 export const INDEX_MEMORIES = `WITH ${indexing(2)} SELECT 1`;
 
+/** The facts of a memory of which the metadata changed: $1 tenant, $2 id, $3 facts. */
+export const REPLACE_FACTS = `
+  WITH unknown AS (
+    DELETE FROM shared.memory_facts WHERE tenant_id = $1 AND memory_id = $2 AND fact <> ALL ($3::bytea[])
+  )
+  INSERT INTO shared.memory_facts (tenant_id, fact, memory_id) SELECT $1, fact, $2 FROM unnest($3::bytea[]) fact
+      ON CONFLICT DO NOTHING`;
+
 export const DELETE_MEMORY = `
+  WITH unknown AS (
+    DELETE FROM shared.memory_facts WHERE tenant_id = $1 AND memory_id = $2
+  )
   DELETE FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = $2`;
 
 /** $1 tenant, $2 ids; in no order. */
 export const READ_MEMORIES = `
   SELECT ${ENTRY} FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[])`;
+
+/** The same as they were at the moment $3; out of recall then, or not stored yet, they are left out. */
+export const READ_MEMORIES_AS_OF = `
+  SELECT ${ENTRY} FROM shared.agent_memories
+   WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[]) AND updated_at <= $3 AND retracted_at IS NULL
+   UNION ALL
+  SELECT r.tenant_id, r.memory_id, r.agent_id, r.content, r.metadata, r.source, a.created_at, r.valid_from, r.revision,
+         r.stored_by, a.copies, NULL
+    FROM shared.memory_revisions r JOIN shared.agent_memories a USING (tenant_id, memory_id)
+   WHERE r.tenant_id = $1 AND r.memory_id = ANY ($2::uuid[]) AND r.valid_from <= $3 AND r.valid_to > $3
+     AND NOT r.retracted`;
 
 /**
  * The memories that may say the same as others: $1 tenant, $2 the keys of these. They are held, since they are to be

@@ -2,15 +2,16 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import type { Embedder } from '../embeddings/embedder.js';
 import { NotFoundError } from '../errors.js';
+import { partsOf, vectorsOf, type DocumentVectors } from '../recall/document-vectors.js';
 import { UNINDEX } from '../recall/recall-index.sql.js';
-import { parametersOf, textsOf, type RecallDocument } from '../recall/recall-rows.js';
+import { parametersOf, type RecallDocument } from '../recall/recall-rows.js';
 import { vectorSpaceOf } from '../recall/vector-space.js';
 import type { AuditEntry, AuditLog } from '../tenancy/audit-log.js';
 import type { Idempotency } from '../tenancy/idempotency.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
-import { betweenTurns } from '../tenancy/tenant-turns.js';
 import { foldCopies } from './memory-copies.js';
 import type { MemoryEntry } from './memory-entry.entity.js';
+import { factsOf } from './memory-facts.js';
 import type { MemoryChange, NewMemory } from './memory-input.js';
 import * as sql from './memory-store.sql.js';
 
@@ -29,8 +30,6 @@ export interface StoreOptions {
   readonly deduplicate?: boolean;
 }
 
-type Vectors = readonly (readonly number[])[];
-
 const CHANGEABLE = ['content', 'metadata', 'source', 'retracted'] as const;
 
 /** Writes memories with all that finds them again, in one transaction: revisions, postings, vectors, audit. */
@@ -38,7 +37,8 @@ export class MemoryWriter {
   constructor(private readonly parts: MemoryWriterParts) {}
 
   /**
-   * Stores memories, all or none: one round trip, unless an answer has to be remembered or copies to be counted.
+   * Stores memories, all or none: one round trip, unless an answer has to be remembered, copies to be counted, or they
+   * are too long for one statement.
    * @param answerOf what the caller answers, for a repetition of the request
    */
   async store(
@@ -46,11 +46,11 @@ export class MemoryWriter {
     { deduplicate = false }: StoreOptions,
     answerOf: (entries: MemoryEntry[]) => unknown,
   ): Promise<MemoryEntry[]> {
-    const { database, idempotency } = this.parts;
+    const { database, embedder, idempotency } = this.parts;
     const created = this.#created(memories);
     // Those that turn out to be copies are embedded in vain; the other way would hold a lock meanwhile.
-    const vectors = await this.#embed(created);
-    if (!deduplicate && !idempotency.hasKey) {
+    const vectors = await vectorsOf(embedder, created);
+    if (!deduplicate && !idempotency.hasKey && partsOf(created).length === 1) {
       await this.#insert(created, vectors);
       return created;
     }
@@ -58,16 +58,12 @@ export class MemoryWriter {
       const { entries, fresh } = deduplicate
         ? await foldCopies(database, created)
         : { entries: created, fresh: created };
+      for (const part of partsOf(fresh)) await this.#insert(part, vectors);
       const isFresh = new Set(fresh.map(({ memoryId }) => memoryId));
-      const ofFresh = this.#vectorsOf(created, vectors).filter(([memoryId]) => isFresh.has(memoryId));
-      if (fresh.length > 0)
-        await this.#insert(
-          fresh,
-          ofFresh.flatMap(([, some]) => some),
-        );
       const counted = entries.filter(({ memoryId }) => !isFresh.has(memoryId));
       await this.parts.audit.record(...counted.map((entry) => auditOf('memory.store', entry)));
-      const objectIds = entries.map(({ memoryId }) => memoryId);
+      // A memory that is said twice in one batch comes back twice.
+      const objectIds = [...new Set(entries.map(({ memoryId }) => memoryId))];
       await idempotency.remember(answerOf(entries), { objectIds });
       return entries;
     });
@@ -85,7 +81,7 @@ export class MemoryWriter {
       after.content !== before.content ||
       JSON.stringify(after.source) !== JSON.stringify(before.source) ||
       isShown !== (before.retractedAt === null);
-    const vectors = isMoved && isShown ? await this.#embed([after]) : [];
+    const vectors = await vectorsOf(this.parts.embedder, isMoved && isShown ? [after] : []);
     const result = await this.parts.database.unitOfWork(async () => {
       const [held] = await this.#query<MemoryEntry>(sql.HOLD_MEMORY, [memoryId]);
       if (!held) throw new NotFoundError('memory');
@@ -101,6 +97,8 @@ export class MemoryWriter {
         now,
         this.parts.audit.row().actor,
       ]);
+      if (change.metadata !== undefined)
+        await this.#query(sql.REPLACE_FACTS, [memoryId, factsOf(after.metadata)]);
       if (isMoved) await this.#query(UNINDEX, [[memoryId]]);
       if (isMoved && isShown) await this.#query(sql.INDEX_MEMORIES, this.#index([after], vectors));
       const fields = CHANGEABLE.filter((field) => change[field] !== undefined);
@@ -147,23 +145,13 @@ export class MemoryWriter {
     }));
   }
 
-  async #embed(documents: readonly RecallDocument[]): Promise<Vectors> {
-    return betweenTurns(() => this.parts.embedder.embed(textsOf(documents), 'document'));
-  }
-
-  /** The vectors of each document's chunks. */
-  #vectorsOf(documents: readonly RecallDocument[], vectors: Vectors): [memoryId: string, vectors: Vectors][] {
-    let next = 0;
-    return documents.map((document) => {
-      const { length } = textsOf([document]);
-      return [document.memoryId, vectors.slice(next, (next += length))];
-    });
-  }
-
-  async #insert(entries: readonly MemoryEntry[], vectors: Vectors): Promise<void> {
+  async #insert(entries: readonly MemoryEntry[], vectors: DocumentVectors): Promise<void> {
     const { audit } = this.parts;
     const { actor, outcome } = audit.row();
     const action = 'memory.store';
+    const facts = entries.flatMap(({ memoryId, metadata }) =>
+      factsOf(metadata).map((fact) => [fact, memoryId] as const),
+    );
     await this.#query(sql.STORE_MEMORIES, [
       entries.map(({ memoryId }) => memoryId),
       entries.map(({ agentId }) => agentId),
@@ -176,14 +164,17 @@ export class MemoryWriter {
       outcome,
       action,
       entries.map(() => uuidv7()),
+      facts.map(([fact]) => fact),
+      facts.map(([, memoryId]) => memoryId),
       ...this.#index(entries, vectors),
     ]);
     audit.announce(...entries.map((entry) => auditOf(action, entry)));
   }
 
-  #index(documents: readonly RecallDocument[], vectors: Vectors): unknown[] {
+  #index(documents: readonly RecallDocument[], vectors: DocumentVectors): unknown[] {
     const { embedder, tenants, textSearch } = this.parts;
-    return parametersOf(documents, vectors, {
+    const ofDocuments = documents.flatMap(({ memoryId }) => vectors.get(memoryId) ?? []);
+    return parametersOf(documents, ofDocuments, {
       tenantId: tenants.require(),
       model: vectorSpaceOf(embedder),
       textSearch,

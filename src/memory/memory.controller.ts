@@ -2,25 +2,17 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } fr
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
 import { AcceptsIdempotencyKey } from '../http/idempotency.decorator.js';
-import { RequireScope } from '../tenancy/required-scope.js';
 import { LongTermMemory } from './long-term-memory.js';
 import type { StoreOptions } from './memory-writer.js';
-import type { FoundMemories, MemoryEntry, MemoryRevision } from './memory-entry.entity.js';
+import type { MemoryEntry, MemoryRevision } from './memory-entry.entity.js';
 import {
   ChangeMemoryRequest,
   GetMemoryQuery,
   ListMemoriesQuery,
-  SearchMemoriesRequest,
   StoreMemoriesRequest,
   StoreOneMemoryRequest,
 } from './memory.request.js';
-import {
-  MemoryBatchView,
-  MemoryEntryView,
-  MemoryHistoryView,
-  MemoryPageView,
-  SearchResultView,
-} from './memory.view.js';
+import { MemoryBatchView, MemoryEntryView, MemoryHistoryView, MemoryPageView } from './memory.view.js';
 
 const optionsOf = (deduplicate: boolean | undefined): StoreOptions =>
   deduplicate === undefined ? {} : { deduplicate };
@@ -47,17 +39,6 @@ export class MemoryController {
     @Body() { memories, deduplicate }: StoreMemoriesRequest,
   ): Promise<{ memories: MemoryEntry[] }> {
     return batch(await this.memory.storeMany(memories, optionsOf(deduplicate)));
-  }
-
-  @Post('search')
-  @RequireScope('read')
-  @HttpCode(200)
-  @ApiOperation({ summary: 'The memories that say most about a query' })
-  @ApiOkResponse({ type: SearchResultView })
-  async search(
-    @Body() { query, ...options }: SearchMemoriesRequest,
-  ): Promise<FoundMemories & { degraded: [] }> {
-    return { ...(await this.memory.find(query, options)), degraded: [] };
   }
 
   @Get()

@@ -2,13 +2,15 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import type { MemorySource } from './memory-entry.entity.js';
 import { MAX_AGENT_ID, MAX_BATCH, MAX_CONTENT, type NewMemory } from './memory-input.js';
-import { MAX_RESULTS } from './long-term-memory.js';
+import { MAX_RESULTS } from './memory-query.js';
 import { RECALL_MODES, type RecallMode } from '../recall/rank.js';
 import type { MemoryFilter } from './memory-filter.js';
 import { MemorySourceView } from './memory.view.js';
 
 const DEDUPLICATE =
   'A memory that says what another one of its agent says already is counted there (`copies`) and not stored again.';
+
+const AS_OF_EXAMPLE = '2026-05-08T13:56:00Z';
 
 export class StoreMemoryRequest implements NewMemory {
   @ApiProperty({ minLength: 1, maxLength: MAX_AGENT_ID, example: 'travel-agent' })
@@ -72,7 +74,7 @@ export class ChangeMemoryRequest {
 export class GetMemoryQuery {
   @ApiPropertyOptional({
     description: 'ISO 8601: as it was at this moment.',
-    example: '2026-05-08T13:56:00Z',
+    example: AS_OF_EXAMPLE,
   })
   @IsOptional()
   @IsString()
@@ -117,6 +119,14 @@ export class SearchMemoriesRequest {
   @IsOptional()
   @IsIn(RECALL_MODES)
   mode?: RecallMode;
+
+  @ApiPropertyOptional({
+    description: 'ISO 8601: memories as they were at this moment.',
+    example: AS_OF_EXAMPLE,
+  })
+  @IsOptional()
+  @IsString()
+  asOf?: string;
 }
 
 export class ListMemoriesQuery {

@@ -133,15 +133,3 @@ export class DegradationView {
   @ApiProperty()
   detail: string;
 }
-
-@ApiSchema({ name: 'SearchResult' })
-export class SearchResultView {
-  @ApiProperty({ type: [ScoredMemoryView], description: 'Best first.' })
-  results: ScoredMemoryView[];
-
-  @ApiProperty({ description: 'False when more vectors may be as near as those that were compared.' })
-  exhaustive: boolean;
-
-  @ApiProperty({ type: [DegradationView], description: 'What could not be used for this answer.' })
-  degraded: DegradationView[];
-}

@@ -1,10 +1,6 @@
 import { B, K1 } from './bm25.js';
-
-/** The rows `m` on which a condition can be. */
-export const MEMORIES = `(
-  SELECT a.tenant_id, a.memory_id, a.agent_id, a.metadata, a.created_at, a.updated_at,
-         r.thread_id, r.seq, r.speaker, r.role, r.occurred_at
-    FROM shared.agent_memories a JOIN shared.recall_documents r USING (tenant_id, memory_id)) m`;
+import type { Restriction } from './recall-condition.js';
+import { restricted } from './restriction.sql.js';
 
 /** What is known of a candidate without reading it. */
 const DOCUMENT = `
@@ -15,7 +11,7 @@ const DOCUMENT = `
  * The neighbours of candidates: what stands up to two places from them in their thread. A look-up for each place
  * (OFFSET 0), since a join planned for few memories would scan the thread for each.
  */
-function neighboursOf(candidates: string, among: string): string {
+function neighboursOf(candidates: string, condition: string): string {
   return `
   SELECT ${DOCUMENT}, NULL::float8 AS lexical, NULL::float8 AS similarity, NULL::int[] AS terms, NULL::float8[] AS parts
     FROM (SELECT thread_id, place FROM ${candidates}, generate_series(seq - 2, seq + 2) place
@@ -24,22 +20,7 @@ function neighboursOf(candidates: string, among: string): string {
    CROSS JOIN LATERAL (
      SELECT * FROM shared.recall_documents o
       WHERE o.tenant_id = $1 AND o.thread_id = n.thread_id AND o.seq = n.place OFFSET 0) d
-   WHERE true ${among}`;
-}
-
-/**
- * Only memories of which a condition on `m` is true: the columns of `shared.agent_memories`, and what
- * `shared.recall_documents` knows of them.
- */
-function allowed(condition: string | undefined): {
-  readonly ids: string;
-  readonly among: (id: string) => string;
-} {
-  if (condition === undefined) return { ids: '', among: () => '' };
-  return {
-    ids: `allowed AS MATERIALIZED (SELECT m.memory_id FROM ${MEMORIES} WHERE m.tenant_id = $1 AND ${condition}), `,
-    among: (id) => `AND ${id} IN (SELECT memory_id FROM allowed)`,
-  };
+   WHERE ${condition}`;
 }
 
 /**
@@ -48,22 +29,33 @@ function allowed(condition: string | undefined): {
  * $2 lexemes, $3 their weights, $4 average length of a chunk, $5 how many, $6 model, $7 query vector or null; a
  * condition's parameters from $8 on. Each step is MATERIALIZED: inlined, the same took 61 ms in place of 9.
  */
-export function lexicalCandidates(condition?: string): string {
-  const { ids, among } = allowed(condition);
+export function lexicalCandidates(restriction?: Restriction): string {
+  const { tables, mayBe, is, areVeryFew } = restricted(restriction);
+  const part = `
+    t.term::int, t.weight * p.tf * ${K1 + 1} / (p.tf + ${K1} * (${1 - B} + ${B} * p.dl / $4::float8)) AS part`;
+  // Few memories are looked up in the postings of each word, which else are all read.
+  const ofVeryFew = `
+     UNION ALL
+    SELECT p.memory_id, p.chunk, ${part}
+      FROM allowed w CROSS JOIN term t CROSS JOIN LATERAL (
+        SELECT * FROM shared.recall_postings o
+         WHERE o.tenant_id = $1 AND o.lexeme = t.lexeme AND o.memory_id = w.memory_id OFFSET 0) p
+     WHERE ${areVeryFew}`;
   return `
-  WITH ${ids}term AS MATERIALIZED (
+  WITH ${tables}term AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::float8[]) WITH ORDINALITY AS t (lexeme, weight, term)
   ), part AS MATERIALIZED (
-    SELECT p.memory_id, p.chunk, t.term::int,
-           t.weight * p.tf * ${K1 + 1} / (p.tf + ${K1} * (${1 - B} + ${B} * p.dl / $4::float8)) AS part
+    SELECT p.memory_id, p.chunk, ${part}
       FROM term t JOIN shared.recall_postings p ON p.tenant_id = $1 AND p.lexeme = t.lexeme
-     WHERE true ${among('p.memory_id')}
+     WHERE NOT ${areVeryFew} AND ${mayBe('p.memory_id')}${restriction?.lookup === undefined ? '' : ofVeryFew}
   ), scored AS MATERIALIZED (
     SELECT memory_id, chunk, sum(part) AS score FROM part GROUP BY memory_id, chunk
   ), best AS MATERIALIZED (
     SELECT DISTINCT ON (memory_id) memory_id, chunk, score FROM scored ORDER BY memory_id, score DESC, chunk
   ), most AS MATERIALIZED (
-    SELECT * FROM best ORDER BY score DESC, memory_id DESC LIMIT $5
+    -- Sorted before: so no more are checked than it takes to have enough.
+    SELECT * FROM (SELECT * FROM best ORDER BY score DESC, memory_id DESC OFFSET 0) b
+     WHERE ${is('b.memory_id')} ORDER BY score DESC, memory_id DESC LIMIT $5
   ), found AS MATERIALIZED (
     SELECT d.*, b.score AS lexical, t.terms, t.parts,
            CASE WHEN $7::halfvec IS NOT NULL THEN (
@@ -77,20 +69,49 @@ export function lexicalCandidates(condition?: string): string {
              GROUP BY p.memory_id) t ON t.memory_id = b.memory_id
   )
   SELECT ${DOCUMENT}, d.lexical, d.similarity, d.terms, d.parts FROM found d
-  UNION ALL ${neighboursOf('found', among('d.memory_id'))}`;
+  UNION ALL ${neighboursOf('found', is('d.memory_id'))}`;
+}
+
+/**
+ * The nearest memories, what is known of them, and their neighbours, in one statement; `exhaustive` as they have it, and of
+ * neighbours null. $1 tenant.
+ * @param nearest a SELECT of `"memoryId"`, `distance` and `exhaustive`
+ * @param options.neighbours a condition on the document `d` of a neighbour
+ * @param options.entry columns of `shared.agent_memories` that are read along, of those that are near
+ */
+export function nearestCandidates(
+  nearest: string,
+  { neighbours, entry }: { neighbours: string; entry: string | undefined },
+): string {
+  const candidates = `
+  SELECT ${DOCUMENT}, NULL::float8 AS lexical, d.similarity, NULL::int[] AS terms, NULL::float8[] AS parts, d.exhaustive
+    FROM found d
+  UNION ALL SELECT n.*, NULL::boolean FROM (${neighboursOf('found', neighbours)}) n`;
+  return `
+  WITH found AS MATERIALIZED (
+    SELECT d.*, 1 - n.distance AS similarity, n.exhaustive
+      FROM (${nearest}) n JOIN shared.recall_documents d ON d.tenant_id = $1 AND d.memory_id = n."memoryId"
+  ) ${
+    entry === undefined
+      ? candidates
+      : `
+  SELECT ${entry}, c.* FROM (${candidates}) c
+    LEFT JOIN shared.agent_memories a
+      ON c.exhaustive IS NOT NULL AND a.tenant_id = $1 AND a.memory_id = c."memoryId"`
+  }`;
 }
 
 /**
  * What is known of memories that the vectors found, and their neighbours. $1 tenant, $2 ids; a condition's parameters
  * from $3 on.
  */
-export function documents(condition?: string): string {
-  const { ids, among } = allowed(condition);
+export function documents(restriction?: Restriction): string {
+  const { tables, is } = restricted(restriction);
   return `
-  WITH ${ids}found AS MATERIALIZED (
+  WITH ${tables}found AS MATERIALIZED (
     SELECT * FROM shared.recall_documents WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[])
   )
   SELECT ${DOCUMENT}, NULL::float8 AS lexical, NULL::float8 AS similarity, NULL::int[] AS terms, NULL::float8[] AS parts
     FROM found d
-  UNION ALL ${neighboursOf('found', among('d.memory_id'))}`;
+  UNION ALL ${neighboursOf('found', is('d.memory_id'))}`;
 }

@@ -1,4 +1,5 @@
-import { MEMORIES } from './candidates.sql.js';
+import type { Restriction } from './recall-condition.js';
+import { memoriesFor, restricted } from './restriction.sql.js';
 
 /**
  * The nearest memories of a tenant: see `nearestFunctions`. $1 tenant, $2 model, $3 sign bits and $4 the vector of the
@@ -12,41 +13,42 @@ export const NEAREST_MEMORIES_OF_AGENT = nearestFrom(
 );
 
 /**
- * The same among those that match a condition, which is evaluated first, on indexes of its own: then one look-up for
- * each match, so that few matches are compared whole.
- * @param condition on a row `m` of `MEMORIES`, parameters from $6 on
+ * The same among those of which a condition is true. If an index tells of few, these are looked up and compared. Else more
+ * than are wanted are found among all, and checked: when enough of them are left, these are the nearest. When not,
+ * all of the tenant are read and checked before, and each that is left is looked up, of 100,000 in a second.
+ * @param restriction parameters from $6 on
  */
-export function nearestMemoriesWhere(condition: string): string {
-  return nearestFrom(`(
-    SELECT array_agg(m.agent_id) AS agents, array_agg(m.memory_id) AS memories
-      FROM ${MEMORIES} WHERE m.tenant_id = $1 AND ${condition}
-  ) matching, shared.nearest_memories_among($1, $2, $3, $4, $5, matching.agents, matching.memories)`);
+export function nearestMemoriesWhere(restriction: Restriction): string {
+  const { tables, is, areFew } = restricted(restriction);
+  const ofFew = 'SELECT agent_id, memory_id FROM allowed UNION ALL';
+  return `
+  WITH ${tables}near AS MATERIALIZED (
+    SELECT n.* FROM shared.nearest_memories($1, $2, $3, $4, $5 + least(2 * $5, 1000)) n
+     WHERE NOT ${areFew}
+  ), kept AS MATERIALIZED (
+    SELECT * FROM (SELECT * FROM near ORDER BY distance, "memoryId" DESC OFFSET 0) n
+     WHERE ${is('n."memoryId"')} ORDER BY distance, "memoryId" DESC LIMIT $5
+  ), enough AS MATERIALIZED (
+    SELECT count(*) >= $5 OR ${areFew} AS are_enough FROM kept
+  ), matching AS MATERIALIZED (
+    -- LATERAL, and OFFSET 0: else it starts parallel workers before it knows that there is nothing to read.
+    SELECT array_agg(s.agent_id) AS agents, array_agg(s.memory_id) AS memories FROM (
+      ${restriction.lookup === undefined ? '' : ofFew}
+      SELECT a.* FROM enough CROSS JOIN LATERAL (
+        SELECT m.agent_id, m.memory_id FROM ${memoriesFor(restriction.condition)}
+         WHERE m.tenant_id = $1 AND NOT enough.are_enough AND ${restriction.condition} OFFSET 0) a) s
+  )
+  SELECT n."memoryId", n.distance, n.exhaustive FROM kept n, enough WHERE are_enough
+   UNION ALL
+  ${nearestFrom('matching, shared.nearest_memories_among($1, $2, $3, $4, $5, matching.agents, matching.memories)')}`;
 }
 
 function nearestFrom(source: string): string {
   return `SELECT nearest."memoryId", nearest.distance, nearest.exhaustive FROM ${source} nearest`;
 }
 
-/**
- * The exact cosine distance of given memories, of the nearest chunk of each, in no order; one without a vector of this
- * model is left out. $1 tenant, $2 model, $3 the vector of the query, $4 ids, both binary.
- */
-export const COMPARE_MEMORIES = `
-  WITH compared AS MATERIALIZED (
-    SELECT m.memory_id, (
-           SELECT min(e.embedding <=> $3) FROM shared.memory_embeddings e
-            WHERE e.tenant_id = $1 AND e.agent_id = m.agent_id AND e.memory_id = m.memory_id AND e.model = $2
-         ) AS distance
-      FROM shared.agent_memories m WHERE m.tenant_id = $1 AND m.memory_id = ANY ($4::uuid[])
-  )
-  SELECT memory_id AS "memoryId", distance FROM compared WHERE distance IS NOT NULL`;
-
 /** $1 tenant, $2 model, then one array a column, the last three binary; `chunk` counts from 0. */
 export const INSERT_EMBEDDINGS = `
   INSERT INTO shared.memory_embeddings (tenant_id, model, agent_id, chunk, memory_id, signs, embedding)
   SELECT $1, $2, e.*
     FROM unnest($3::text[], $4::smallint[], $5::uuid[], $6::varbit[], $7::halfvec[]) e`;
-
-/** $1 tenant, $2 agent, $3 memory. Nothing else deletes them with a memory: there is no foreign key. */
-export const DELETE_EMBEDDINGS = `
-  DELETE FROM shared.memory_embeddings WHERE tenant_id = $1 AND agent_id = $2 AND memory_id = $3`;

@@ -2,7 +2,7 @@ import type { Database } from '../database/database.js';
 import type { QueryWeights } from '../embeddings/embedder.js';
 import { ASKING_WORDS } from './asking-words.js';
 import { nearWords } from './near-words.js';
-import { FIND_NEAR_WORDS, READ_QUESTION } from './question.sql.js';
+import { findNearWords, lexemesOfQuestion, type Places } from './question.sql.js';
 import { readQuestion, unknownWords, type QuestionLexeme } from './question.js';
 import { correctionsOf, termsOf, wordWeights, type NearLexeme, type QuestionTerm } from './question-terms.js';
 
@@ -32,19 +32,27 @@ export class QuestionLookup {
     private readonly textSearch: string,
   ) {}
 
+  /** What a question says by itself, of which no word is looked up. */
+  unread(query: string): KnownQuestion {
+    const { text, words } = readQuestion(query);
+    return { text, words, terms: [], averageLength: 1, weights: { weightOf: () => 1, corrections: [] } };
+  }
+
   /** One statement, and one more when a word stands nowhere and may be a misspelt one. */
-  async read(tenantId: string, query: string): Promise<KnownQuestion> {
+  async read(tenantId: string, query: string, places: Places = {}): Promise<KnownQuestion> {
     const question = readQuestion(query);
     const { text, lexicalText, words } = question;
-    const lexemes = await this.database.query<LexemeRow>(READ_QUESTION, [
+    const lexemes = await this.database.query<LexemeRow>(lexemesOfQuestion(places), [
       tenantId,
       this.textSearch,
       lexicalText,
       words,
       ASKING_WORDS,
+      ...(places.scanned?.values ?? []),
     ]);
     const chunks = lexemes[0]?.chunks ?? 0;
-    const corrections = chunks > 0 ? await this.#corrections(tenantId, unknownWords(question, lexemes)) : [];
+    const unknown = chunks > 0 ? unknownWords(question, lexemes) : [];
+    const corrections = await this.#corrections(tenantId, unknown, places);
     const standIns = [...new Set(corrections.flatMap(({ variants }) => variants))];
     return {
       text,
@@ -55,14 +63,15 @@ export class QuestionLookup {
     };
   }
 
-  async #corrections(tenantId: string, unknown: readonly string[]): Promise<NearLexeme[]> {
+  async #corrections(tenantId: string, unknown: readonly string[], places: Places): Promise<NearLexeme[]> {
     if (unknown.length === 0) return [];
     const variants = unknown.flatMap((word) => nearWords(word).map((variant) => ({ word, variant })));
-    const near = await this.database.query<NearLexeme>(FIND_NEAR_WORDS, [
+    const near = await this.database.query<NearLexeme>(findNearWords(places), [
       tenantId,
       this.textSearch,
       variants.map(({ word }) => word),
       variants.map(({ variant }) => variant),
+      ...(places.scanned?.values ?? []),
     ]);
     return correctionsOf(near);
   }

@@ -8,17 +8,11 @@ export function indexing(first: number): string {
   const $ = (position: number): string => `$${first + position}`;
   return `
   config AS MATERIALIZED (
-    SELECT coalesce((SELECT text_search FROM shared.recall_settings WHERE tenant_id = $1), ${$(0)})::regconfig AS name
-  ), lexeme AS MATERIALIZED (
-    SELECT c.memory_id, c.chunk, l.lexeme, least(sum(cardinality(l.positions)), 32767)::smallint AS tf
-      FROM config, unnest(${$(13)}::uuid[], ${$(14)}::smallint[], ${$(15)}::text[], ${$(16)}::text[])
-                     AS c (memory_id, chunk, heading, body),
-           LATERAL (SELECT lexeme, positions FROM unnest(to_tsvector(config.name, c.heading))
-                    UNION ALL
-                    SELECT lexeme, positions FROM unnest(to_tsvector(config.name, c.body))) l
-     GROUP BY c.memory_id, c.chunk, l.lexeme
-  ), posting AS MATERIALIZED (
-    SELECT *, least(sum(tf) OVER (PARTITION BY memory_id, chunk), 32767)::smallint AS dl FROM lexeme
+    SELECT shared.hold_text_search($1, ${$(0)})::regconfig AS name
+  ), lexeme AS MATERIALIZED (${lexemesOf(
+    `unnest(${$(13)}::uuid[], ${$(14)}::smallint[], ${$(15)}::text[], ${$(16)}::text[])`,
+  )}
+  ), posting AS MATERIALIZED (${postingsOf()}
   ), posted AS (
     INSERT INTO shared.recall_postings (tenant_id, lexeme, memory_id, chunk, tf, dl)
     SELECT $1, lexeme, memory_id, chunk, tf, dl FROM posting
@@ -42,7 +36,10 @@ export function indexing(first: number): string {
   )`;
 }
 
-/** Takes memories out of recall, before they go or are written anew: $1 tenant, $2 their ids. */
+/**
+ * Takes memories out of recall, before they go or are written anew: $1 tenant, $2 their ids. A statement before it holds
+ * the index (`hold_text_search`), lest it miss what a rewrite commits while it waits.
+ */
 export const UNINDEX = `
   WITH gone AS (
     DELETE FROM shared.recall_documents WHERE tenant_id = $1 AND memory_id = ANY ($2)
@@ -57,11 +54,28 @@ export const UNINDEX = `
      WHERE e.tenant_id = $1 AND e.agent_id = g.agent_id AND e.memory_id = g.memory_id
   )${counting('unposted', -1)}`;
 
+/** The lexemes of chunks of which `rows` names the memory, the number, the heading and the body, in a `config`. */
+export function lexemesOf(rows: string, key = 'memory_id'): string {
+  return `
+    SELECT c.${key}, c.chunk, l.lexeme, least(sum(cardinality(l.positions)), 32767)::smallint AS tf
+      FROM config, ${rows} AS c (${key}, chunk, heading, body),
+           LATERAL (SELECT lexeme, positions FROM unnest(to_tsvector(config.name, c.heading))
+                    UNION ALL
+                    SELECT lexeme, positions FROM unnest(to_tsvector(config.name, c.body))) l
+     GROUP BY c.${key}, c.chunk, l.lexeme`;
+}
+
+/** The same with the lengths of their chunks. */
+export function postingsOf(key = 'memory_id'): string {
+  return `
+    SELECT *, least(sum(tf) OVER (PARTITION BY ${key}, chunk), 32767)::smallint AS dl FROM lexeme`;
+}
+
 /**
- * Adds chunks to the tenant's corpus, or takes them away. A transaction has one shard, that of its connection: so no
- * two wait for each other in turn.
+ * Adds chunks to the tenant's corpus, or takes them away. A transaction has one shard, that of its connection, which
+ * another may have, too: whoever writes holds the memories first and the shard last, so no two wait for each other in turn.
  */
-function counting(postings: string, sign: 1 | -1): string {
+export function counting(postings: string, sign: 1 | -1): string {
   return `
     INSERT INTO shared.recall_corpus AS c (tenant_id, shard, chunks, length)
     SELECT $1, pg_backend_pid() % 16, ${sign} * count(*), ${sign} * sum(dl)

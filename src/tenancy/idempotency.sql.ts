@@ -40,6 +40,7 @@ export const FORGET = `
       FROM shared.idempotency_key_objects o
       JOIN shared.idempotency_keys k ON k.tenant_id = $1 AND k.key = o.key
      WHERE o.tenant_id = $1 AND o.object_id = ANY ($2::uuid[])
+     ORDER BY k.key
        FOR UPDATE OF k
   ), blanked AS (
     UPDATE shared.idempotency_keys SET request_hash = NULL, answer = NULL

@@ -5,6 +5,7 @@ import { EmbeddedEngine } from '../database/embedded-engine.js';
 import { MigrationDataSource } from '../database/migration-data-source.js';
 import { StartupError } from '../errors.js';
 import { NothingErasedError } from './erase-tenant.js';
+import { LexicalIndex } from '../recall/lexical-index.js';
 import { parseCommand, USAGE } from './tenant-command.js';
 import { TenantRegistry } from './tenant-registry.js';
 
@@ -30,7 +31,7 @@ async function withRegistry<T>(
         throw new StartupError(
           'The schema is behind. Run `npm run migration:run` with the same DATABASE_URL.',
         );
-      return await work(new TenantRegistry(owner));
+      return await work(new TenantRegistry(owner, new LexicalIndex(options.recall.textSearch)));
     } finally {
       await owner.destroy();
     }

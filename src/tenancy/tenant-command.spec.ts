@@ -27,6 +27,12 @@ describe('parseCommand', () => {
     ["another command's option", ['list', '--scopes', 'read'], 'list takes no --scopes'],
     ['a missing argument', ['create'], 'create takes one tenantId'],
     ['an argument too many', ['revoke', 'a', 'b'], 'revoke takes one keyId'],
+    ['a language of nobody', ['language'], 'language takes one tenantId, and at most one configuration'],
+    [
+      'two languages',
+      ['language', 'a', 'b', 'c'],
+      'language takes one tenantId, and at most one configuration',
+    ],
   ])('does not understand %s', (_what, args, message) => {
     expect(() => parseCommand(args)).toThrow(UsageError);
     expect(() => parseCommand(args)).toThrow(message);
@@ -57,6 +63,13 @@ describe('parseCommand', () => {
       'create',
       { tenantId: 'acme', name: null, rateLimit: 0, dailyQuota: null },
     ]);
+  });
+
+  it('asks for a language, sets it, and goes back to the default', async () => {
+    const progress = expect.any(Function);
+    expect(await asked('language', 'acme')).toEqual(['language', 'acme']);
+    expect(await asked('language', 'acme', 'german')).toEqual(['setLanguage', 'acme', 'german', progress]);
+    expect(await asked('language', 'acme', 'default')).toEqual(['setLanguage', 'acme', null, progress]);
   });
 
   it.each([

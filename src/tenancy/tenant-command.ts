@@ -4,6 +4,7 @@ import { InvalidInputError } from '../errors.js';
 import { SCOPES, type Scope } from './authenticator.js';
 import { confirmedErase } from './confirmed-erase.js';
 import { secondsOf } from './duration.js';
+import { rewrittenLanguage, shownLanguage } from './tenant-command-language.js';
 import type { TenantRegistry } from './tenant-registry.js';
 
 export const USAGE = `Usage: npm run tenant -- <command>
@@ -20,6 +21,10 @@ export const USAGE = `Usage: npm run tenant -- <command>
       Makes the successor of a key and shows it, once. The old key works until the overlap is over.
   revoke <keyId>
       Ends a key, in every process within 5 seconds.
+  language <tenantId> [<configuration> | default]
+      Shows the text search configuration of a tenant, and those that the server has. With one it is the
+      tenant's own from now on, and the index of its memories is written anew; «default» is TEXT_SEARCH.
+      Searches go on meanwhile, and who stores for the tenant waits.
   erase <tenantId> [--yes]
       Removes every row of a tenant from every table, for good. Asks for the id again, unless --yes is given.
 
@@ -50,8 +55,10 @@ type Values = Partial<Record<TextOption, string>> & { yes?: boolean };
 interface Command {
   /** What its one argument is; none: it takes no argument. */
   readonly argument?: 'tenantId' | 'keyId';
+  /** What may come after it. */
+  readonly optional?: 'configuration';
   readonly options: readonly Option[];
-  run(registry: TenantRegistry, argument: string, values: Values): Promise<object>;
+  run(registry: TenantRegistry, argument: string, values: Values, optional?: string): Promise<object>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -88,6 +95,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       }),
   },
   revoke: { argument: 'keyId', options: [], run: (registry, keyId) => registry.revoke(keyId) },
+  language: {
+    argument: 'tenantId',
+    optional: 'configuration',
+    options: [],
+    run: (registry, tenantId, _values, configuration) =>
+      configuration === undefined
+        ? shownLanguage(registry, tenantId)
+        : rewrittenLanguage(registry, tenantId, configuration),
+  },
   erase: { argument: 'tenantId', options: ['yes'], run: confirmedErase },
 };
 
@@ -107,12 +123,15 @@ export function parseCommand(args: string[]): TenantCommand | undefined {
   const [name = '', ...rest] = positionals;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) throw new UsageError(name === '' ? 'A command is needed.' : `There is no command "${name}".`);
-  const wanted = command.argument ? 1 : 0;
-  if (rest.length !== wanted)
-    throw new UsageError(`${name} takes ${command.argument ? `one ${command.argument}` : 'no argument'}.`);
+  const { argument, optional } = command;
+  const wanted = argument ? 1 : 0;
+  if (rest.length < wanted || rest.length > wanted + (optional ? 1 : 0))
+    throw new UsageError(
+      `${name} takes ${argument ? `one ${argument}` : 'no argument'}${optional ? `, and at most one ${optional}` : ''}.`,
+    );
   for (const option of Object.keys(given))
     if (!command.options.includes(option as Option)) throw new UsageError(`${name} takes no --${option}.`);
-  return { json, run: (registry) => command.run(registry, rest[0] ?? '', given) };
+  return { json, run: (registry) => command.run(registry, rest[0] ?? '', given, rest[1]) };
 }
 
 function parse(args: string[]) {

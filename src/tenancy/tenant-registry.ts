@@ -1,5 +1,6 @@
 // Over 200 lines: tenants and keys, each command one short method.
 import type { DataSource, EntityManager } from 'typeorm';
+import type { Query } from '../database/preflight.js';
 import { InvalidInputError, InvalidTenantError, NotFoundError } from '../errors.js';
 import { insertAudit, logAudit, type AuditEntry } from './audit-log.js';
 import { createApiKey, hashSecret, IN_FORCE, tenantOfKeyId } from './api-key.js';
@@ -39,6 +40,31 @@ export interface NewApiKey {
 /** A key in full, to be shown once: nothing can show it again. */
 export type IssuedApiKey = ApiKeyRecord & { key: string };
 
+/** How the words of a tenant become lexemes. */
+export interface TenantLanguage {
+  tenantId: string;
+  /** PostgreSQL's text search configuration with which its index is written. */
+  textSearch: string;
+  /** Whether it is the tenant's own; otherwise it was the default when the index was written. */
+  isOwn: boolean;
+  /** Memories in the index. */
+  memories: number;
+  default: string;
+}
+
+/** Done so far, and altogether. */
+export type Progress = (done: number, of: number) => void;
+
+/** What the registry asks of the index of words, which belongs to a room that knows this one. */
+export interface TenantIndex {
+  read(query: Query, tenantId: string): Promise<TenantLanguage & { available: string[] }>;
+  rewrite(
+    query: Query,
+    tenantId: string,
+    options: { textSearch: string | null; progress?: Progress | undefined },
+  ): Promise<TenantLanguage>;
+}
+
 /** Whoever may run commands as the owner of the database. */
 const OPERATOR = 'operator';
 
@@ -52,7 +78,10 @@ const KEY = `key_id AS "keyId", scopes, label, created_at AS "createdAt", expire
  * requests can read them and change none. Policies bind the owner too, so each transaction names a tenant.
  */
 export class TenantRegistry {
-  constructor(private readonly owner: DataSource) {}
+  constructor(
+    private readonly owner: DataSource,
+    private readonly index?: TenantIndex,
+  ) {}
 
   /** @throws InvalidTenantError; InvalidInputError when the tenant is there already */
   async create({
@@ -167,6 +196,39 @@ export class TenantRegistry {
     });
   }
 
+  /**
+   * The text search configuration of a tenant, registered or not, and those that the server has.
+   * @throws InvalidTenantError
+   */
+  language(tenantId: string): Promise<TenantLanguage & { available: string[] }> {
+    if (!isTenantId(tenantId)) throw new InvalidTenantError();
+    return this.#of(tenantId, (manager) => this.#index.read(queryOf(manager), tenantId));
+  }
+
+  /**
+   * Gives a tenant, registered or not, a text search configuration of its own, and writes its index anew with it.
+   * @param textSearch null: the default
+   * @throws InvalidTenantError; InvalidInputError when the server has no such configuration
+   */
+  setLanguage(tenantId: string, textSearch: string | null, progress?: Progress): Promise<TenantLanguage> {
+    if (!isTenantId(tenantId)) throw new InvalidTenantError();
+    return this.#of(tenantId, async (manager, record) => {
+      const language = await this.#index.rewrite(queryOf(manager), tenantId, { textSearch, progress });
+      await record({
+        action: 'tenant.update',
+        objectType: 'tenant',
+        objectId: tenantId,
+        details: { fields: ['textSearch'], memories: language.memories },
+      });
+      return language;
+    });
+  }
+
+  get #index(): TenantIndex {
+    if (!this.index) throw new Error('This registry was given no index.');
+    return this.index;
+  }
+
   /** See {@link holdingsOf}. */
   holdings(tenantId: string): Promise<TableHoldings[]> {
     return holdingsOf(this.owner, tenantId);
@@ -194,6 +256,10 @@ export class TenantRegistry {
     logAudit(subject, recorded);
     return result;
   }
+}
+
+function queryOf(manager: EntityManager): Query {
+  return (sql, parameters) => manager.query(sql, parameters);
 }
 
 function tenantOf(keyId: string): string {

@@ -90,6 +90,7 @@ const VALUES: Readonly<Record<string, string>> = {
   date: 'current_date',
   'timestamp with time zone': 'now()',
   'text[]': `'{}'`,
+  'smallint[]': `'{}'`,
 };
 
 /** The rows of one tenant in one table, as the owner sees them. */
