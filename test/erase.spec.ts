@@ -57,6 +57,8 @@ describeOnEachEngine('erase', (createDatabase) => {
     expect(stored.status).toBe(201);
     const { memoryId } = stored.body as { memoryId: string };
     expect((await client.patch(`/v1/memories/${memoryId}`, { metadata: { MARKER } })).status).toBe(200);
+    const search = { query: MARKER, scope: 'thread', threadId: 'trip' };
+    expect((await client.post('/v1/memories/search', search)).status).toBe(200);
     const { checkpointer } = service.app.get(SessionStore);
     await service.app.get(TenantContext).run(tenant, async () => {
       const tuple = await checkpointer.getTuple({ configurable: { thread_id: 'trip' } });

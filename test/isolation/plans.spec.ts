@@ -115,7 +115,7 @@ describeOnEachEngine('plans of the hot reads', (createDatabase) => {
     ['search by words', [...RECALL, 'agent_memories_pkey'], () => memory.search('window seats', BY_WORDS)],
     [
       'search by words of one agent',
-      [...RECALL, 'agent_memories_newest_of_agent', 'agent_memories_pkey', 'recall_documents_content'],
+      [...RECALL, 'agent_memories_newest_of_agent', 'agent_memories_pkey'],
       () => memory.search('seats', { ...BY_WORDS, agentId: 'agent-1' }),
     ],
     ['get', ['agent_memories_pkey'], () => memory.get(MEMORY)],
