@@ -15,14 +15,6 @@ const GRANTS = [
   ['shared.recall_settings', 'SELECT, INSERT, UPDATE'],
 ] as const;
 
-/** For filters, which compare text by code point; the indexes are small, since they keep a value that many have once. */
-const IN_ORDER_OF_CODE_POINTS = [
-  ['recall_documents_agent', 'agent_id'],
-  ['recall_documents_thread', 'thread_id'],
-  ['recall_documents_speaker', 'speaker'],
-  ['recall_documents_role', 'role'],
-] as const;
-
 /**
  * What finds a memory again: its words and its vectors, in chunks.
  *
@@ -54,10 +46,10 @@ export class Recall1795132800008 implements MigrationInterface {
         tenant_id        text NOT NULL,
         memory_id        uuid NOT NULL,
         agent_id         text NOT NULL,
-        thread_id        text,
+        thread_id        text COLLATE "C",
         seq              bigint,
-        speaker          text,
-        role             text,
+        speaker          text COLLATE "C",
+        role             text COLLATE "C",
         occurred_at      timestamptz,
         ends_in_question boolean NOT NULL,
         length           integer NOT NULL,
@@ -73,9 +65,12 @@ export class Recall1795132800008 implements MigrationInterface {
         WHERE thread_id IS NOT NULL`);
     await queryRunner.query(`
       CREATE INDEX recall_documents_seq ON shared.recall_documents (tenant_id, seq) WHERE seq IS NOT NULL`);
-    for (const [name, column] of IN_ORDER_OF_CODE_POINTS)
+    // Filters compare text by code point. These are small: what many have stands once in them.
+    await queryRunner.query(`
+      CREATE INDEX recall_documents_agent ON shared.recall_documents (tenant_id, agent_id COLLATE "C")`);
+    for (const column of ['speaker', 'role'])
       await queryRunner.query(`
-        CREATE INDEX ${name} ON shared.recall_documents (tenant_id, ${column} COLLATE "C")
+        CREATE INDEX recall_documents_${column} ON shared.recall_documents (tenant_id, ${column})
           WHERE ${column} IS NOT NULL`);
     await queryRunner.query(`
       CREATE INDEX agent_memories_changed ON shared.agent_memories (tenant_id, updated_at)`);

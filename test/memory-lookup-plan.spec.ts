@@ -27,7 +27,7 @@ const FILTERS: readonly (readonly [index: string, told: number, filter: MemoryFi
   ['recall_documents_agent', 0, { agentId: { gt: 'agent-3' } }],
   ['recall_documents_place', 50, { threadId: 'thread-7' }],
   ['recall_documents_place', 10, { threadId: 'thread-7', seq: { gte: 10, lt: 20 } }],
-  ['recall_documents_thread', 50, { threadId: { gte: 'thread-99' } }],
+  ['recall_documents_place', 50, { threadId: { gte: 'thread-99' } }],
   ['recall_documents_speaker', 90, { speaker: 'speaker-5' }],
   ['recall_documents_speaker', 90, { speaker: { gt: 'speaker-98' } }],
   ['recall_documents_role', 23, { role: 'tool' }],

@@ -193,14 +193,13 @@ CREATE TABLE shared.recall_documents
   lexemes text[] NOT NULL
   CONSTRAINT recall_documents_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id)
   CONSTRAINT recall_documents_pkey PRIMARY KEY (tenant_id, memory_id)
-  CREATE INDEX recall_documents_agent ON shared.recall_documents USING btree (tenant_id, agent_id COLLATE "C") WHERE (agent_id IS NOT NULL)
+  CREATE INDEX recall_documents_agent ON shared.recall_documents USING btree (tenant_id, agent_id COLLATE "C")
   CREATE INDEX recall_documents_content ON shared.recall_documents USING btree (tenant_id, content_key)
   CREATE INDEX recall_documents_occurred ON shared.recall_documents USING btree (tenant_id, occurred_at) WHERE (occurred_at IS NOT NULL)
   CREATE INDEX recall_documents_place ON shared.recall_documents USING btree (tenant_id, thread_id, seq, memory_id) WHERE (thread_id IS NOT NULL)
-  CREATE INDEX recall_documents_role ON shared.recall_documents USING btree (tenant_id, role COLLATE "C") WHERE (role IS NOT NULL)
+  CREATE INDEX recall_documents_role ON shared.recall_documents USING btree (tenant_id, role) WHERE (role IS NOT NULL)
   CREATE INDEX recall_documents_seq ON shared.recall_documents USING btree (tenant_id, seq) WHERE (seq IS NOT NULL)
-  CREATE INDEX recall_documents_speaker ON shared.recall_documents USING btree (tenant_id, speaker COLLATE "C") WHERE (speaker IS NOT NULL)
-  CREATE INDEX recall_documents_thread ON shared.recall_documents USING btree (tenant_id, thread_id COLLATE "C") WHERE (thread_id IS NOT NULL)
+  CREATE INDEX recall_documents_speaker ON shared.recall_documents USING btree (tenant_id, speaker) WHERE (speaker IS NOT NULL)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.recall_messages

@@ -76,15 +76,13 @@ function sqlOf(node: FilterNode, parameter: Parameter): string {
 export function ofColumn(condition: ConditionNode, field: Field, parameter: Parameter): string {
   const column = COLUMNS[field];
   const type = SQL_TYPES[FIELD_TYPES[field]];
-  // The order of "C" is that of code points, on every server. Equality is the same in all, and an index serves its own
-  // collation alone: those of the speaker and of the role are in "C".
+  // The order of "C" is that of code points, on every server; equality is the same in all.
   const ordered = type === 'text' ? `${column} COLLATE "C"` : column;
-  const equal = field === 'speaker' || field === 'role' ? ordered : column;
   switch (condition.operator) {
     case 'eq':
-      return `(${equal} = ${parameter(condition.value, type)})`;
+      return `(${column} = ${parameter(condition.value, type)})`;
     case 'in':
-      return `(${equal} = ANY (${parameter(condition.values, `${type}[]`)}))`;
+      return `(${column} = ANY (${parameter(condition.values, `${type}[]`)}))`;
     case 'exists':
       return `(${column} IS ${condition.value ? 'NOT NULL' : 'NULL'})`;
     default:

@@ -74,7 +74,7 @@ export function lexicalCandidates(restriction?: Restriction): string {
 
 /**
  * The nearest memories, what is known of them, and their neighbours, in one statement; `exhaustive` as they have it, and of
- * neighbours null. $1 tenant.
+ * neighbours null. Look-ups (OFFSET 0) as for neighbours. $1 tenant.
  * @param nearest a SELECT of `"memoryId"`, `distance` and `exhaustive`
  * @param options.neighbours a condition on the document `d` of a neighbour
  * @param options.entry columns of `shared.agent_memories` that are read along, of those that are near
@@ -90,14 +90,16 @@ export function nearestCandidates(
   return `
   WITH found AS MATERIALIZED (
     SELECT d.*, 1 - n.distance AS similarity, n.exhaustive
-      FROM (${nearest}) n JOIN shared.recall_documents d ON d.tenant_id = $1 AND d.memory_id = n."memoryId"
+      FROM (${nearest}) n CROSS JOIN LATERAL (
+        SELECT * FROM shared.recall_documents o WHERE o.tenant_id = $1 AND o.memory_id = n."memoryId" OFFSET 0) d
   ) ${
     entry === undefined
       ? candidates
       : `
   SELECT ${entry}, c.* FROM (${candidates}) c
-    LEFT JOIN shared.agent_memories a
-      ON c.exhaustive IS NOT NULL AND a.tenant_id = $1 AND a.memory_id = c."memoryId"`
+    LEFT JOIN LATERAL (
+      SELECT * FROM shared.agent_memories o
+       WHERE c.exhaustive IS NOT NULL AND o.tenant_id = $1 AND o.memory_id = c."memoryId" OFFSET 0) a ON true`
   }`;
 }
 
