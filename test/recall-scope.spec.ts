@@ -7,7 +7,9 @@ import { Database } from '../src/database/database.js';
 import type { Message } from '../src/session/message.js';
 import { SessionStore } from '../src/session/session-store.js';
 import { describeOnEachEngine } from './support/engines.js';
+import { EmbeddingsServer } from './support/embeddings-server.js';
 import { RecallTenant } from './support/recall-tenant.js';
+import { TestService, type Answer } from './support/service.js';
 
 const MODES = ['hybrid', 'lexical', 'semantic'] as const;
 
@@ -199,5 +201,39 @@ describeOnEachEngine('a search of what was said', (createDatabase) => {
     await refused({ scope: 'both', threadId: '' });
     await refused({ threadId: 't' });
     await refused({ scope: 'memories', threadId: 't' });
+  });
+
+  it('finds messages by words alone while nothing can be embedded, and by both afterwards', async () => {
+    const [database, server] = await Promise.all([
+      createDatabase(),
+      EmbeddingsServer.start({ dimensions: 1536 }),
+    ]);
+    const embeddings = { provider: 'openai', baseUrl: server.url, timeoutMs: 500 } as const;
+    const service = await TestService.start(database, { embeddings });
+    try {
+      const client = service.as('acme');
+      const messages = [
+        { role: 'user', content: 'The kayak is green.' },
+        { role: 'user', content: '' },
+      ];
+      expect((await client.post('/v1/sessions/lake/messages', { messages })).status).toBe(201);
+      const ask = (mode: string): Promise<Answer> =>
+        client.post('/v1/memories/search', { query: 'kayak', scope: 'thread', threadId: 'lake', mode });
+      const scores = { lexical: expect.any(Number), semantic: null };
+      server.fail({ status: 500 });
+      expect(await ask('lexical')).toMatchObject({ status: 200, body: { results: [{ scores }, {}] } });
+      expect(await ask('hybrid')).toMatchObject({ status: 503, body: { code: 'embeddings_unavailable' } });
+      server.heal();
+      expect((await ask('hybrid')).body).toMatchObject({
+        results: [{ threadId: 'lake', scores: { ...scores, semantic: expect.any(Number) } }, {}],
+      });
+      const sent = server.requests.length;
+      expect(await ask('lexical')).toMatchObject({ status: 200, body: { results: [{ scores }, {}] } });
+      expect(server.requests).toHaveLength(sent);
+    } finally {
+      await service.stop();
+      await server.close();
+      await database.drop();
+    }
   });
 });

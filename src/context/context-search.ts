@@ -72,7 +72,7 @@ export class ContextSearch {
     if (threadId === undefined) return this.#memories.find(query, { limit, mode, ...among });
     const memories = placesOf(among);
     const request = { tenantId, query, limit, mode, condition: memories.condition };
-    const isWhole = await this.#messages.index(threadId);
+    const isWhole = await this.#messages.index(threadId, mode);
     const condition = filter && conditionOf({ filter });
     const messages = this.#messages.documents(threadId, { asOf, condition });
     const indexed = options.scope === 'both';

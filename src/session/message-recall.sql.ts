@@ -14,7 +14,7 @@ const SAME_MESSAGE = `
 
 /**
  * The newest messages of a thread that nothing finds yet, or only what another configuration or model made: $1 tenant,
- * $2 thread, $3 default configuration, $4 model, $5 how many.
+ * $2 thread, $3 default configuration, $4 model, or null where no vectors are asked for, $5 how many.
  */
 export const READ_UNINDEXED = `
   SELECT s.session_id AS "sessionId", m.seq, m.revision, m.format, m.body, m.created_at AS "createdAt",
@@ -22,11 +22,11 @@ export const READ_UNINDEXED = `
     FROM ${MESSAGES}
    WHERE s.tenant_id = $1 AND s.thread_id = $2 AND NOT EXISTS (
      SELECT FROM shared.recall_messages i
-      WHERE ${SAME_MESSAGE} AND i.model = $4 AND i.text_search = ${textSearch('$3')})
+      WHERE ${SAME_MESSAGE} AND ($4::text IS NULL OR i.model = $4) AND i.text_search = ${textSearch('$3')})
    ORDER BY m.seq DESC LIMIT $5`;
 
 /**
- * Writes what finds messages: $1 tenant, $2 session, $3 configuration, $4 model; of messages $5 places in the thread,
+ * Writes what finds messages: $1 tenant, $2 session, $3 configuration, $4 model, '' without vectors; of messages $5 places in the thread,
  * $6 revisions, $7 speakers, $8 roles, $9 whether they end in a question, $10 lengths, $11 how many chunks; of chunks
  * $12 the place of the message in these lists, $13 numbers, $14 headings, $15 bodies, $16 vectors. A message that is gone
  * meanwhile is left out, and its row is held until the commit, lest it go before what refers to it is there.
@@ -40,7 +40,8 @@ export const INDEX_MESSAGES = `
     SELECT place, ${POSTING_ARRAYS} FROM posting p GROUP BY place
   ), embedded AS MATERIALIZED (
     SELECT place, array_agg(embedding ORDER BY chunk) AS embeddings
-      FROM unnest($12::bigint[], $13::smallint[], $16::halfvec[]) AS e (place, chunk, embedding) GROUP BY place
+      FROM unnest($12::bigint[], $13::smallint[], $16::halfvec[]) AS e (place, chunk, embedding)
+     WHERE embedding IS NOT NULL GROUP BY place
   )
   INSERT INTO shared.recall_messages
     (tenant_id, session_id, seq, revision, speaker, role, ends_in_question, length, chunks,

@@ -3,7 +3,9 @@ import type { Database } from '../database/database.js';
 import type { Embedder } from '../embeddings/embedder.js';
 import { spacedText } from '../embeddings/text-features.js';
 import { chunksOf } from '../recall/chunks.js';
+import { InvalidEmbeddingError } from '../errors.js';
 import { endsInQuestion, headingOf } from '../recall/heading.js';
+import type { RecallMode } from '../recall/rank.js';
 import type { SqlPart } from '../recall/sql-part.js';
 import type { ScannedDocuments } from '../recall/scanned.sql.js';
 import { vectorSpaceOf } from '../recall/vector-space.js';
@@ -53,21 +55,22 @@ export class MessageRecall {
 
   /**
    * Sees to it that messages of a thread are found, the newest 2,000 that were not.
+   * @param mode of the search; by words alone, nothing is embedded
    * @returns whether none is left
    * @throws EmbeddingsUnavailableError, InvalidEmbeddingError
    */
-  async index(threadId: string): Promise<boolean> {
+  async index(threadId: string, mode: RecallMode): Promise<boolean> {
     const { database, embedder, tenants, textSearch } = this.parts;
     for (let indexed = 0; indexed < MAX_INDEXED;) {
       const rows = await database.query<UnindexedRow>(READ_UNINDEXED, [
         tenants.require(),
         threadId,
         textSearch,
-        vectorSpaceOf(embedder),
+        mode === 'lexical' ? null : vectorSpaceOf(embedder),
         BATCH,
       ]);
       const messages = firstOf(rows.map(chunked));
-      if (messages.length > 0) await this.#write(messages);
+      if (messages.length > 0) await this.#write(messages, mode);
       if (rows.length < BATCH && messages.length === rows.length) return true;
       indexed += messages.length;
     }
@@ -103,22 +106,20 @@ export class MessageRecall {
     );
   }
 
-  async #write(messages: readonly ChunkedMessage[]): Promise<void> {
+  async #write(messages: readonly ChunkedMessage[], mode: RecallMode): Promise<void> {
     const { database, embedder, tenants } = this.parts;
     const chunks = messages.flatMap(({ heading, chunks: texts }, index) =>
       texts.map((text, chunk) => ({ place: index + 1, chunk, heading, text })),
     );
-    const vectors = await betweenTurns(() =>
-      embedder.embed(
-        chunks.map(({ heading, text }) => `${heading} ${text}`),
-        'document',
-      ),
-    );
+    const texts = mode === 'lexical' ? [] : chunks.map(({ heading, text }) => `${heading} ${text}`);
+    const vectors = await betweenTurns(() => embedder.embed(texts, 'document'));
+    if (vectors.length !== texts.length)
+      throw new InvalidEmbeddingError(`${vectors.length} vectors for ${texts.length} texts`);
     await database.query(INDEX_MESSAGES, [
       tenants.require(),
       messages[0]?.sessionId,
       messages[0]?.textSearch,
-      vectorSpaceOf(embedder),
+      mode === 'lexical' ? '' : vectorSpaceOf(embedder),
       messages.map(({ seq }) => seq),
       messages.map(({ revision }) => revision),
       messages.map(({ speaker }) => speaker),
