@@ -1,3 +1,4 @@
+// Over 200 lines: one table of every setting, its bounds and its default.
 import { z } from 'zod';
 
 /** Largest vector that still fits a heap page inline as `halfvec` (2 bytes a dimension, 8,160 bytes a row). */

@@ -1,6 +1,7 @@
 import type { Database } from '../database/database.js';
 import type { Candidate } from '../recall/candidate.js';
-import type { Recall, Recalled, RecallRequest } from '../recall/recall.js';
+import type { RecallRequest } from '../recall/candidate-search.js';
+import type { Recall, Recalled } from '../recall/recall.js';
 import type { RecallCondition } from '../recall/recall-condition.js';
 import { joined, type SqlPart } from '../recall/sql-part.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';

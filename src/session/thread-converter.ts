@@ -1,3 +1,4 @@
+// Over 200 lines: one class, every step of taking over a thread.
 import type { BaseMessage } from '@langchain/core/messages';
 import {
   DeltaSnapshot,
