@@ -42,8 +42,7 @@ interface Nearest {
 }
 
 /**
- * Finds what may be an answer, in as few round trips as there are channels: one, unless the built-in embedder's are few,
- * or a condition has to be checked.
+ * Finds what may be an answer: each channel asks one statement, and by vectors two where a condition has to be checked.
  *
  * The vectors of the built-in embedder tell words, as the postings do, so those of the memories that the words found
  * are compared and no others, unless these are few: looking through all finds nothing more. A real model finds

@@ -6,7 +6,7 @@ import { checkOptions } from '../../src/config/load-options.js';
 import { Database } from '../../src/database/database.js';
 import { Embedder } from '../../src/embeddings/embedder.js';
 import { LongTermMemory } from '../../src/memory/long-term-memory.js';
-import { MemoryEntry } from '../../src/memory/memory-entry.entity.js';
+import { MemoryEntry, type ScoredMemory } from '../../src/memory/memory-entry.entity.js';
 import { Session } from '../../src/session/session.entity.js';
 import { SessionStore } from '../../src/session/session-store.js';
 import { AuditLog } from '../../src/tenancy/audit-log.js';
@@ -154,6 +154,20 @@ describeOnEachEngine('plans of the hot reads', (createDatabase) => {
     // PostgreSQL 18 inside the embedded engine has more ways to read an index, and takes another one of two as good.
     if (home.engine === 'embedded' && indexes.includes('recall_postings_pkey')) return;
     expect([...new Set(isolated.flatMap((plan) => plan.indexes))].sort()).toEqual([...indexes].sort());
+  });
+
+  it('search by vectors alone: one statement, the memories included', async () => {
+    const [stored, found, statements] = await tenants.run('one-trip', async () => {
+      const entry = await memory.store({ agentId: 'a', content: 'A window seat.' });
+      let results: ScoredMemory[] = [];
+      const sent = await statementsOf(
+        async () => (results = await memory.search('seat', { mode: 'semantic' })),
+      );
+      return [entry, results, sent];
+    });
+    expect(found).toMatchObject([{ memory: stored }]);
+    expect(Object.keys(found[0]?.memory ?? {}).sort()).toEqual(Object.keys(stored).sort());
+    expect(statements).toHaveLength(1);
   });
 
   /** What a read sends: by itself, by LangGraph's saver, or by the ORM. */
