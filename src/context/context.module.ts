@@ -22,7 +22,7 @@ export interface ContextModuleAsyncOptions extends SettingsFactory {
 
 /**
  * Triptych inside a Nest application: import `forRoot` or `forRootAsync` once, then inject
- * `ContextManager`, `SessionStore`, `LongTermMemory`, `WorkingContextCompiler` and `TenantContext`.
+ * `ContextManager`, `ContextSearch`, `SessionStore`, `LongTermMemory`, `WorkingContextCompiler` and `TenantContext`.
  * It opens a database of its own and leaves the host's DataSource, pools and `ClsModule` alone; call
  * `app.enableShutdownHooks()` or `app.close()` so that it is closed in the end.
  */
