@@ -457,7 +457,7 @@ describeOnEachEngine('an embedding server that is down', (createDatabase) => {
     const database = await createDatabase();
     const server = await EmbeddingsServer.start({ dimensions: 1536 });
     const service = await TestService.start(database, {
-      embeddings: { provider: 'openai', baseUrl: server.url, timeoutMs: 500 },
+      embeddings: { provider: 'openai', baseUrl: server.url, timeoutMs: 20_000 },
     });
     const acme = service.as('acme');
     expect((await acme.post('/v1/memories', memory({ content: 'stored before' }))).status).toBe(201);

@@ -208,7 +208,7 @@ describeOnEachEngine('a search of what was said', (createDatabase) => {
       createDatabase(),
       EmbeddingsServer.start({ dimensions: 1536 }),
     ]);
-    const embeddings = { provider: 'openai', baseUrl: server.url, timeoutMs: 500 } as const;
+    const embeddings = { provider: 'openai', baseUrl: server.url, timeoutMs: 20_000 } as const;
     const service = await TestService.start(database, { embeddings });
     try {
       const client = service.as('acme');
