@@ -1,11 +1,14 @@
 import { AuditLog1795132800005 } from '../../migrations/1795132800005-audit-log.js';
 import { Checkpoints1795132800002 } from '../../migrations/1795132800002-checkpoints.js';
+import { ContextReceipts1795132800012 } from '../../migrations/1795132800012-context-receipts.js';
 import { IdempotencyKeys1795132800007 } from '../../migrations/1795132800007-idempotency-keys.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
 import { Recall1795132800008 } from '../../migrations/1795132800008-recall.js';
 import { RecallMessages1795132800009 } from '../../migrations/1795132800009-recall-messages.js';
+import { RecentMessages1795132800010 } from '../../migrations/1795132800010-recent-messages.js';
 import { RowLevelSecurity1795132800003 } from '../../migrations/1795132800003-row-level-security.js';
 import { SessionLog1795132800006 } from '../../migrations/1795132800006-session-log.js';
+import { SessionSummaries1795132800011 } from '../../migrations/1795132800011-session-summaries.js';
 import { Sessions1795132800001 } from '../../migrations/1795132800001-sessions.js';
 import { TenantsAndApiKeys1795132800004 } from '../../migrations/1795132800004-tenants-and-api-keys.js';
 
@@ -21,4 +24,7 @@ export const migrations = [
   IdempotencyKeys1795132800007,
   Recall1795132800008,
   RecallMessages1795132800009,
+  RecentMessages1795132800010,
+  SessionSummaries1795132800011,
+  ContextReceipts1795132800012,
 ];

@@ -17,15 +17,20 @@ export interface Entry {
 
 const ENTER = `set_config('app.tenant_id', $1, true), pg_backend_pid()`;
 const ENTER_AS = `set_config('role', $2, true), ${ENTER}`;
+/** For a statement under a name: its plan serves every tenant, and reads no table from end to end. */
+const KEEP_PLAN = `set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)`;
 
 /**
  * The statement that enters a scope: it holds until the end of the transaction and not a statement longer, behind
  * a pooler of transactions too. Its last column is the process that runs it.
+ * @param keepsPlan whether what follows keeps its plan: see `prepared-statements.ts`
  */
-export function entryOf({ role, tenant }: Scope): Entry {
+export function entryOf({ role, tenant }: Scope, keepsPlan = false): Entry {
+  const suffix = keepsPlan ? '_kept' : '';
+  const first = keepsPlan ? `${KEEP_PLAN}, ` : '';
   return role === undefined
-    ? { name: 'triptych_enter', text: `SELECT ${ENTER}`, values: [tenant] }
-    : { name: 'triptych_enter_as', text: `SELECT ${ENTER_AS}`, values: [tenant, role] };
+    ? { name: `triptych_enter${suffix}`, text: `SELECT ${first}${ENTER}`, values: [tenant] }
+    : { name: `triptych_enter_as${suffix}`, text: `SELECT ${first}${ENTER_AS}`, values: [tenant, role] };
 }
 
 /** What a server says of a statement whose name it does not know, or knows already. */
@@ -42,6 +47,11 @@ const indirect = new WeakSet<pg.PoolClient>();
  * a pooler greets its clients with a number of its own.
  */
 export const NamedEntries = {
+  /** Whether a connection is known to lead to one process, and has lost no name. */
+  mayName(client: pg.PoolClient): boolean {
+    return direct.has(client);
+  },
+
   /** Under which name to send a statement, '' for none, and whether the server has it already. */
   claim(client: pg.PoolClient, name: string): { name: string; isThere: boolean } {
     const names = direct.get(client);

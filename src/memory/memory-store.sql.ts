@@ -1,18 +1,23 @@
+import { prepared } from '../database/prepared-statements.js';
+import { nearestOfAgent, nearestOfTenant } from '../recall/candidates.sql.js';
 import { indexing } from '../recall/recall-index.sql.js';
 import { POSTING_ARRAYS, SCANNED_COLUMNS } from '../recall/scanned.sql.js';
 
 /**
  * Stores memories, all or none, with their index and their entries in the audit log, in one statement. $1 tenant;
  * $2 ids, $3 agents, $4 contents, $5 metadata and $6 sources as JSON, $7 copies; $8 moment, $9 actor; of the audit log
- * $10 outcome, $11 action and $12 ids; $13 facts of metadata and $14 the id of the memory of each. What follows is that of
- * the index.
+ * $10 outcome, $11 action and $12 ids; $13 facts of metadata and $14 the id of the memory of each; $15 tokens, in the
+ * encoding $16. What follows is that of the index.
  */
-export const STORE_MEMORIES = `
+export const STORE_MEMORIES = prepared(
+  'store_memories',
+  `
   WITH stored AS (
     INSERT INTO shared.agent_memories
-      (tenant_id, memory_id, agent_id, content, metadata, source, copies, created_at, updated_at, stored_by)
-    SELECT $1, m.*, $8::timestamptz, $8::timestamptz, $9
-      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::int[]) m
+      (tenant_id, memory_id, agent_id, content, metadata, source, copies, tokens, created_at, updated_at, stored_by,
+       token_encoding)
+    SELECT $1, m.*, $8::timestamptz, $8::timestamptz, $9, $16
+      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::int[], $15::int[]) m
   ), audited AS (
     INSERT INTO shared.audit_log (tenant_id, actor, outcome, action, object_type, audit_id, object_id)
     SELECT $1, $9, $10, $11, 'memory', audit_id, memory_id
@@ -20,8 +25,9 @@ export const STORE_MEMORIES = `
   ), known AS (
     INSERT INTO shared.memory_facts (tenant_id, fact, memory_id)
     SELECT $1, f.* FROM unnest($13::bytea[], $14::uuid[]) f
-  ), ${indexing(15)}
-  SELECT 1`;
+  ), ${indexing(17)}
+  SELECT 1`,
+);
 
 /**
  * What is kept of a memory before it changes, with its postings and its vectors, unless it is out of recall: $1 tenant,
@@ -68,16 +74,22 @@ export const ENTRY = `
   created_at AS "createdAt", updated_at AS "updatedAt", revision, stored_by AS "storedBy", copies,
   retracted_at AS "retractedAt"`;
 
+/** The same with the tokens of its line in a prompt. */
+export const COUNTED_ENTRY = `${ENTRY}, tokens, token_encoding AS "tokenEncoding"`;
+
 /** Holds a memory until the commit, and the index of the tenant as it is written: $1 tenant, $2 id. */
 export const HOLD_MEMORY = `
   SELECT ${ENTRY} FROM shared.agent_memories m, shared.hold_text_search($1, NULL)
    WHERE tenant_id = $1 AND memory_id = $2 FOR UPDATE OF m`;
 
-/** The next revision: $3 content, $4 metadata, $5 source, $6 when it was retracted, $7 moment, $8 actor. */
+/**
+ * The next revision: $3 content, $4 metadata, $5 source, $6 when it was retracted, $7 moment, $8 actor, $9 tokens, in the
+ * encoding $10.
+ */
 export const CHANGE_MEMORY = `
   UPDATE shared.agent_memories
-     SET content = $3, metadata = $4::jsonb, source = $5::jsonb, retracted_at = $6, stored_by = $8,
-         updated_at = greatest($7::timestamptz, updated_at), revision = revision + 1
+     SET content = $3, metadata = $4::jsonb, source = $5::jsonb, retracted_at = $6, stored_by = $8, tokens = $9,
+         token_encoding = $10, updated_at = greatest($7::timestamptz, updated_at), revision = revision + 1
    WHERE tenant_id = $1 AND memory_id = $2
   RETURNING ${ENTRY}`;
 
@@ -99,16 +111,28 @@ export const DELETE_MEMORY = `
   DELETE FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = $2`;
 
 /** $1 tenant, $2 ids; in no order. */
-export const READ_MEMORIES = `
-  SELECT ${ENTRY} FROM shared.agent_memories WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[])`;
+export const READ_MEMORIES = prepared(
+  'read_memories',
+  `
+  SELECT ${COUNTED_ENTRY} FROM unnest($2::uuid[]) wanted CROSS JOIN LATERAL (
+    -- Of two indexes that look alike to the planner, the order leaves it the one on the whole key.
+    SELECT * FROM shared.agent_memories a
+     WHERE a.tenant_id = $1 AND a.memory_id BETWEEN wanted AND wanted ORDER BY a.memory_id LIMIT 1) m`,
+);
 
-/** The same as they were at the moment $3; out of recall then, or not stored yet, they are left out. */
+prepared('nearest_entries', nearestOfTenant(COUNTED_ENTRY));
+prepared('nearest_entries_of_agent', nearestOfAgent(COUNTED_ENTRY));
+
+/**
+ * The same as they were at the moment $3; out of recall then, or not stored yet, they are left out. Tokens are known of
+ * what is valid now.
+ */
 export const READ_MEMORIES_AS_OF = `
-  SELECT ${ENTRY} FROM shared.agent_memories
+  SELECT ${COUNTED_ENTRY} FROM shared.agent_memories
    WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[]) AND updated_at <= $3 AND retracted_at IS NULL
    UNION ALL
   SELECT r.tenant_id, r.memory_id, r.agent_id, r.content, r.metadata, r.source, a.created_at, r.valid_from, r.revision,
-         r.stored_by, a.copies, NULL
+         r.stored_by, a.copies, NULL, NULL, NULL
     FROM shared.memory_revisions r JOIN shared.agent_memories a USING (tenant_id, memory_id)
    WHERE r.tenant_id = $1 AND r.memory_id = ANY ($2::uuid[]) AND r.valid_from <= $3 AND r.valid_to > $3
      AND NOT r.retracted`;

@@ -2,8 +2,14 @@ import { halfvec, varbit } from '../database/binary-parameters.js';
 import type { Database } from '../database/database.js';
 import type { Embedder } from '../embeddings/embedder.js';
 import { ENOUGH_CANDIDATES, MAX_CANDIDATES, type Candidate } from './candidate.js';
-import { documents, lexicalCandidates, nearestCandidates } from './candidates.sql.js';
-import { NEAREST_MEMORIES, NEAREST_MEMORIES_OF_AGENT, nearestMemoriesWhere } from './nearest-memories.sql.js';
+import {
+  documents,
+  LEXICAL_CANDIDATES,
+  lexicalCandidates,
+  nearestOfAgent,
+  nearestOfTenant,
+} from './candidates.sql.js';
+import { nearestMemoriesWhere } from './nearest-memories.sql.js';
 import type { KnownQuestion } from './question-lookup.js';
 import type { Places } from './question.sql.js';
 import type { RecallMode } from './rank.js';
@@ -77,7 +83,8 @@ export class CandidateSearch {
   ): Promise<Candidate[]> {
     if (question.terms.length === 0) return Promise.resolve([]);
     const { condition } = request;
-    return this.database.query<Candidate>(lexicalCandidates(restrictionFrom(8, condition)), [
+    const statement = condition ? lexicalCandidates(restrictionFrom(8, condition)) : LEXICAL_CANDIDATES;
+    return this.database.query<Candidate>(statement, [
       ...this.#lookedFor(request, question, vector),
       ...parametersOf(condition),
     ]);
@@ -137,12 +144,9 @@ export class CandidateSearch {
     { mode, entry }: RecallRequest,
     parameters: readonly unknown[],
   ): Promise<Found> {
-    const nearest = agentId === undefined ? NEAREST_MEMORIES : NEAREST_MEMORIES_OF_AGENT;
+    const statement = agentId === undefined ? nearestOfTenant : nearestOfAgent;
     const rows = await this.database.query<Candidate & { exhaustive: boolean | null }>(
-      nearestCandidates(nearest, {
-        neighbours: agentId === undefined ? 'true' : 'd.agent_id = $6',
-        entry: mode === 'semantic' ? entry : undefined,
-      }),
+      statement(mode === 'semantic' ? entry : undefined),
       [...parameters, ...(agentId === undefined ? [] : [agentId])],
     );
     return { candidates: rows, exhaustive: rows.every(({ exhaustive }) => exhaustive !== false) };

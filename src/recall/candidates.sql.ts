@@ -1,4 +1,6 @@
+import { prepared } from '../database/prepared-statements.js';
 import { B, K1 } from './bm25.js';
+import { NEAREST_MEMORIES, NEAREST_MEMORIES_OF_AGENT } from './nearest-memories.sql.js';
 import type { Restriction } from './recall-condition.js';
 import { restricted } from './restriction.sql.js';
 
@@ -6,6 +8,13 @@ import { restricted } from './restriction.sql.js';
 const DOCUMENT = `
   d.memory_id AS "memoryId", d.thread_id AS "threadId", d.seq::float8 AS seq, d.speaker, d.role,
   d.ends_in_question AS "endsInQuestion", d.length, d.chunks AS "chunkCount"`;
+
+/** Of two indexes that look alike to the planner, the order leaves it the one on the whole key: see `prepared`. */
+function documentOf(memoryId: string): string {
+  return `
+        SELECT * FROM shared.recall_documents o
+         WHERE o.tenant_id = $1 AND o.memory_id BETWEEN ${memoryId} AND ${memoryId} ORDER BY o.memory_id LIMIT 1`;
+}
 
 /**
  * The neighbours of candidates: what stands up to two places from them in their thread. A look-up for each place
@@ -19,7 +28,8 @@ function neighboursOf(candidates: string, condition: string): string {
           EXCEPT SELECT thread_id, seq FROM ${candidates}) n
    CROSS JOIN LATERAL (
      SELECT * FROM shared.recall_documents o
-      WHERE o.tenant_id = $1 AND o.thread_id = n.thread_id AND o.seq = n.place OFFSET 0) d
+      WHERE o.tenant_id = $1 AND o.thread_id = n.thread_id AND o.seq BETWEEN n.place AND n.place
+      ORDER BY o.seq, o.memory_id OFFSET 0) d
    WHERE ${condition}`;
 }
 
@@ -46,7 +56,8 @@ export function lexicalCandidates(restriction?: Restriction): string {
     SELECT * FROM unnest($2::text[], $3::float8[]) WITH ORDINALITY AS t (lexeme, weight, term)
   ), part AS MATERIALIZED (
     SELECT p.memory_id, p.chunk, ${part}
-      FROM term t JOIN shared.recall_postings p ON p.tenant_id = $1 AND p.lexeme = t.lexeme
+      FROM term t CROSS JOIN LATERAL (
+        SELECT * FROM shared.recall_postings o WHERE o.tenant_id = $1 AND o.lexeme = t.lexeme OFFSET 0) p
      WHERE NOT ${areVeryFew} AND ${mayBe('p.memory_id')}${restriction?.lookup === undefined ? '' : ofVeryFew}
   ), scored AS MATERIALIZED (
     SELECT memory_id, chunk, sum(part) AS score FROM part GROUP BY memory_id, chunk
@@ -57,20 +68,23 @@ export function lexicalCandidates(restriction?: Restriction): string {
     SELECT * FROM (SELECT * FROM best ORDER BY score DESC, memory_id DESC OFFSET 0) b
      WHERE ${is('b.memory_id')} ORDER BY score DESC, memory_id DESC LIMIT $5
   ), found AS MATERIALIZED (
-    SELECT d.*, b.score AS lexical, t.terms, t.parts,
+    SELECT d.*, b.score AS lexical, b.terms, b.parts,
            CASE WHEN $7::halfvec IS NOT NULL THEN (
              SELECT 1 - min(e.embedding <=> $7::halfvec) FROM shared.memory_embeddings e
               WHERE e.tenant_id = $1 AND e.agent_id = d.agent_id AND e.memory_id = d.memory_id AND e.model = $6) END
              AS similarity
-      FROM most b
-      JOIN shared.recall_documents d ON d.tenant_id = $1 AND d.memory_id = b.memory_id
-      JOIN (SELECT p.memory_id, array_agg(p.term ORDER BY p.term) AS terms, array_agg(p.part ORDER BY p.term) AS parts
+      FROM (SELECT b.memory_id, b.score, array_agg(p.term ORDER BY p.term) AS terms,
+                   array_agg(p.part ORDER BY p.term) AS parts
               FROM most b JOIN part p ON p.memory_id = b.memory_id AND p.chunk = b.chunk
-             GROUP BY p.memory_id) t ON t.memory_id = b.memory_id
+             GROUP BY b.memory_id, b.score) b
+     CROSS JOIN LATERAL (${documentOf('b.memory_id')}) d
   )
   SELECT ${DOCUMENT}, d.lexical, d.similarity, d.terms, d.parts FROM found d
   UNION ALL ${neighboursOf('found', is('d.memory_id'))}`;
 }
+
+/** The same for all memories of the tenant. */
+export const LEXICAL_CANDIDATES = prepared('lexical_candidates', lexicalCandidates());
 
 /**
  * The nearest memories, what is known of them, and their neighbours, in one statement; `exhaustive` as they have it, and of
@@ -90,8 +104,7 @@ export function nearestCandidates(
   return `
   WITH found AS MATERIALIZED (
     SELECT d.*, 1 - n.distance AS similarity, n.exhaustive
-      FROM (${nearest}) n CROSS JOIN LATERAL (
-        SELECT * FROM shared.recall_documents o WHERE o.tenant_id = $1 AND o.memory_id = n."memoryId" OFFSET 0) d
+      FROM (${nearest}) n CROSS JOIN LATERAL (${documentOf('n."memoryId"')}) d
   ) ${
     entry === undefined
       ? candidates
@@ -99,9 +112,23 @@ export function nearestCandidates(
   SELECT ${entry}, c.* FROM (${candidates}) c
     LEFT JOIN LATERAL (
       SELECT * FROM shared.agent_memories o
-       WHERE c.exhaustive IS NOT NULL AND o.tenant_id = $1 AND o.memory_id = c."memoryId" OFFSET 0) a ON true`
+       WHERE c.exhaustive IS NOT NULL AND o.tenant_id = $1 AND o.memory_id BETWEEN c."memoryId" AND c."memoryId"
+       ORDER BY o.memory_id LIMIT 1) a ON true`
   }`;
 }
+
+/** The nearest of the tenant: parameters of `NEAREST_MEMORIES`. @param entry as above */
+export function nearestOfTenant(entry?: string): string {
+  return nearestCandidates(NEAREST_MEMORIES, { neighbours: 'true', entry });
+}
+
+/** The nearest of an agent: parameters of `NEAREST_MEMORIES_OF_AGENT`. @param entry as above */
+export function nearestOfAgent(entry?: string): string {
+  return nearestCandidates(NEAREST_MEMORIES_OF_AGENT, { neighbours: 'd.agent_id = $6', entry });
+}
+
+prepared('nearest', nearestOfTenant());
+prepared('nearest_of_agent', nearestOfAgent());
 
 /**
  * What is known of memories that the vectors found, and their neighbours. $1 tenant, $2 ids; a condition's parameters

@@ -1,3 +1,4 @@
+import { prepared } from '../database/prepared-statements.js';
 import type { ScannedDocuments } from './scanned.sql.js';
 
 /** Where a question is looked up. */
@@ -37,6 +38,8 @@ export function lexemesOfQuestion(places: Places = {}): string {
    ORDER BY l.lexeme`;
 }
 
+prepared('lexemes_of_question', lexemesOfQuestion());
+
 /**
  * Which of the strings that differ from an unknown word by one letter the tenant knows. $1 tenant, $2 as above, $3 the
  * unknown word of each string, $4 the strings; scanned documents from $5 on.
@@ -55,6 +58,8 @@ export function findNearWords(places: Places = {}): string {
     FROM near n CROSS JOIN LATERAL (SELECT ${frequencyOf(places, 'n.lexeme')} AS frequency OFFSET 0) p
    WHERE p.frequency > 0`;
 }
+
+prepared('near_words', findNearWords());
 
 function corpusOf({ scanned, indexed = true }: Places, firstParameter: number): string {
   return [

@@ -1,3 +1,5 @@
+import { prepared } from '../database/prepared-statements.js';
+
 /**
  * The statements on the rows of sessions. $1 is the tenant in each, and $2 the thread where
  * it is about one. A session without a message
@@ -59,9 +61,12 @@ export const DELETE_SESSION = `
 /**
  * An append in one statement: it begins the session or takes the next places in it, in the order in which
  * writers get hold of its row. No row is answered while somebody else has the thread for himself ($8).
- * $4 messages, of which $5 are the ids, $6 the bodies and $7 the tokens; $9 to $11 are the entry of the audit log.
+ * $4 messages, of which $5 are the ids, $6 the bodies and $7 the tokens, counted in the encoding $12; $9 to $11 are
+ * the entry of the audit log.
  */
-export const APPEND = `
+export const APPEND = prepared(
+  'append_messages',
+  `
   WITH session AS (
     INSERT INTO shared.sessions AS s (tenant_id, thread_id, session_id, version, message_count, last_seq)
     VALUES ($1, $2, $3, 1, $4, $4)
@@ -71,8 +76,8 @@ export const APPEND = `
       WHERE s.held_until IS NULL OR s.held_until <= clock_timestamp() OR s.held_by = $8
     RETURNING session_id, version, message_count, last_seq
   ), written AS (
-    INSERT INTO shared.session_messages (tenant_id, session_id, seq, message_id, format, body, tokens)
-    SELECT $1, session_id, last_seq - $4 + place, id, 'openai', body, tokens
+    INSERT INTO shared.session_messages (tenant_id, session_id, seq, message_id, format, body, tokens, encoding)
+    SELECT $1, session_id, last_seq - $4 + place, id, 'openai', body, tokens, $12
       FROM session, unnest($5::text[], $6::json[], $7::int[]) WITH ORDINALITY AS m (id, body, tokens, place)
   ), audited AS (
     INSERT INTO shared.audit_log (tenant_id, audit_id, actor, outcome, action, object_type, object_id, details)
@@ -81,7 +86,8 @@ export const APPEND = `
       FROM session
   )
   SELECT session_id AS "sessionId", version, last_seq AS "lastSeq", now()::timestamptz(3) AS "createdAt"
-    FROM session`;
+    FROM session`,
+);
 
 export const FIND_VERSION = `
   SELECT version FROM shared.sessions WHERE tenant_id = $1 AND thread_id = $2`;

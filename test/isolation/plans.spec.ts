@@ -3,6 +3,7 @@ import type { PGlite } from '@electric-sql/pglite';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { checkOptions } from '../../src/config/load-options.js';
+import { ContextReceipts } from '../../src/context/context-receipts.js';
 import { Database } from '../../src/database/database.js';
 import { Embedder } from '../../src/embeddings/embedder.js';
 import { LongTermMemory } from '../../src/memory/long-term-memory.js';
@@ -14,6 +15,7 @@ import { Idempotency } from '../../src/tenancy/idempotency.js';
 import { currentTenant, TenantContext } from '../../src/tenancy/tenant-context.js';
 import { TiktokenCounter } from '../../src/tokens/tiktoken-counter.js';
 import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';
+import { fingerprintsUpTo, receiptOf } from '../support/receipts.js';
 
 const TENANT = 'tenant-7';
 const MEMORY = '0193a0e0-0000-7000-8000-000000000007';
@@ -44,9 +46,12 @@ const DATA = `
   INSERT INTO shared.sessions (tenant_id, thread_id, session_id, version, message_count, last_seq, updated_at)
   SELECT 'tenant-' || t, 'thread-' || s, gen_random_uuid(), 30, 30, 30, timestamptz '2026-01-01' + s * interval '1 minute'
     FROM generate_series(1, 40) AS t, generate_series(1, 100) AS s;
-  INSERT INTO shared.session_messages (tenant_id, session_id, seq, message_id, format, body, tokens)
-  SELECT tenant_id, session_id, seq, 'message-' || seq, 'openai', '{"role":"user","content":"Hello."}', 5
+  INSERT INTO shared.session_messages (tenant_id, session_id, seq, message_id, format, body, tokens, encoding)
+  SELECT tenant_id, session_id, seq, 'message-' || seq, 'openai', '{"role":"user","content":"Hello."}', 5, 'cl100k_base'
     FROM shared.sessions, generate_series(1, 30) AS seq WHERE thread_id LIKE 'thread-1%';
+  INSERT INTO shared.context_receipts (tenant_id, receipt_id, thread_id, created_at, tier, tokens, hash, receipt, fingerprints)
+  SELECT tenant_id, gen_random_uuid(), thread_id, updated_at, 'fast', 10, 'hash', '{}', ''
+    FROM shared.sessions, generate_series(1, 20) WHERE thread_id LIKE 'thread-1%';
   INSERT INTO checkpoints.checkpoints (tenant_id, thread_id, checkpoint_ns, checkpoint_id, type, checkpoint, metadata)
   SELECT tenant_id, length(tenant_id) || ':' || tenant_id || ':' || thread_id, '', gen_random_uuid()::text, 'json', '{}', '{}'
     FROM shared.sessions;
@@ -86,6 +91,7 @@ describeOnEachEngine('plans of the hot reads', (createDatabase) => {
   let database: Database;
   let memory: LongTermMemory;
   let sessions: SessionStore;
+  let receipts: ContextReceipts;
   const tenants = new TenantContext();
 
   beforeAll(async () => {
@@ -96,8 +102,10 @@ describeOnEachEngine('plans of the hot reads', (createDatabase) => {
     database = await Database.open({ options, entities, tenantOfCaller: currentTenant, seed: home.seed });
     const audit = new AuditLog(database, tenants);
     const idempotency = new Idempotency(database, tenants);
-    memory = new LongTermMemory(database, options, new FixedEmbedder(), tenants, audit, idempotency);
-    sessions = new SessionStore(database, tenants, new TiktokenCounter(), audit, idempotency);
+    const counter = new TiktokenCounter();
+    memory = new LongTermMemory(database, options, new FixedEmbedder(), tenants, audit, idempotency, counter);
+    sessions = new SessionStore(database, tenants, counter, audit, idempotency);
+    receipts = new ContextReceipts(options, database, tenants);
     for (const sql of DATA.split(';')) await asSuperuser({ sql, parameters: [] });
     await tenants.run(TENANT, async () => {
       await sessions.appendMessages('live', [{ role: 'user', content: 'Hello.' }]);
@@ -131,6 +139,23 @@ describeOnEachEngine('plans of the hot reads', (createDatabase) => {
       () => sessions.getSessionMessages('thread-1', { limit: 10 }),
     ],
     ['list of sessions', ['sessions_last_changed'], () => sessions.listSessions({ limit: 10 })],
+    ['receipt', ['context_receipts_pkey'], () => receipts.find(MEMORY).catch(() => undefined)],
+    ['list of receipts', ['context_receipts_newest'], () => receipts.list('thread-1')],
+    ['fingerprints of the compile before', ['context_receipts_newest'], () => receipts.previous('thread-1')],
+    [
+      'writing of receipts',
+      ['context_receipts_newest', 'context_receipts_pkey', 'sessions_pkey'],
+      () => {
+        for (const threadId of ['thread-1', 'thread-2'])
+          receipts.keep({
+            receiptId: receipts.newId(),
+            threadId,
+            receipt: receiptOf(),
+            fingerprints: fingerprintsUpTo(2),
+          });
+        return receipts.settled();
+      },
+    ],
     [
       'checkpoint, with the messages that it refers to',
       [
