@@ -8,7 +8,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * `held_until` are the lease of whoever has the thread for himself, `wanted_until` says that somebody waits.
  * Messages of subgraphs and of other channels stand in the log too, each in a `namespace` of its own; '' is the
  * conversation of the thread. A graph may let several messages stand under one id: all but one of them have a
- * `revision` below 0.
+ * `revision` below 0. `encoding` is that of `tokens`, '' for messages from before it was kept.
  */
 export class SessionLog1795132800006 implements MigrationInterface {
   readonly name = 'SessionLog1795132800006';
@@ -47,8 +47,10 @@ export class SessionLog1795132800006 implements MigrationInterface {
       ALTER TABLE shared.session_messages
         DROP COLUMN digest,
         ADD COLUMN namespace text NOT NULL DEFAULT '',
+        ADD COLUMN encoding text NOT NULL DEFAULT '',
         DROP CONSTRAINT session_messages_pkey,
         ADD CONSTRAINT session_messages_pkey PRIMARY KEY (tenant_id, session_id, namespace, seq, revision)`);
+    await queryRunner.query(`ALTER TABLE shared.session_messages ALTER COLUMN encoding DROP DEFAULT`);
     await queryRunner.query(`
       DROP INDEX shared.session_messages_live;
       DROP INDEX shared.session_messages_message_id`);
@@ -74,6 +76,7 @@ export class SessionLog1795132800006 implements MigrationInterface {
       ALTER TABLE shared.session_messages
         DROP CONSTRAINT session_messages_pkey,
         DROP COLUMN namespace,
+        DROP COLUMN encoding,
         ADD COLUMN digest bytea NOT NULL DEFAULT '',
         ADD CONSTRAINT session_messages_pkey PRIMARY KEY (tenant_id, session_id, seq, revision);
       ALTER TABLE shared.session_messages ALTER COLUMN digest DROP DEFAULT, FORCE ROW LEVEL SECURITY`);

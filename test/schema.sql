@@ -53,6 +53,8 @@ CREATE TABLE shared.agent_memories
   stored_by text
   copies integer NOT NULL DEFAULT 1
   retracted_at timestamp(3) with time zone
+  tokens integer
+  token_encoding text
   CONSTRAINT agent_memories_pkey PRIMARY KEY (tenant_id, memory_id)
   CREATE INDEX agent_memories_changed ON shared.agent_memories USING btree (tenant_id, updated_at)
   CREATE INDEX agent_memories_newest ON shared.agent_memories USING btree (tenant_id, created_at, memory_id)
@@ -85,6 +87,21 @@ CREATE TABLE shared.audit_log
   outcome text NOT NULL
   details jsonb
   CONSTRAINT audit_log_pkey PRIMARY KEY (tenant_id, audit_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.context_receipts
+  tenant_id text NOT NULL
+  receipt_id uuid NOT NULL
+  thread_id text NOT NULL
+  created_at timestamp(3) with time zone NOT NULL
+  tier text NOT NULL
+  tokens integer NOT NULL
+  hash text NOT NULL
+  receipt json NOT NULL
+  fingerprints bytea NOT NULL
+  CONSTRAINT context_receipts_pkey PRIMARY KEY (tenant_id, receipt_id)
+  CONSTRAINT context_receipts_session_fkey FOREIGN KEY (tenant_id, thread_id) REFERENCES shared.sessions(tenant_id, thread_id) ON DELETE CASCADE
+  CREATE INDEX context_receipts_newest ON shared.context_receipts USING btree (tenant_id, thread_id, receipt_id)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.idempotency_key_objects
@@ -254,11 +271,25 @@ CREATE TABLE shared.session_messages
   live boolean NOT NULL DEFAULT true
   created_at timestamp(3) with time zone NOT NULL DEFAULT now()
   namespace text NOT NULL DEFAULT ''::text
+  encoding text NOT NULL
   CONSTRAINT session_messages_format_check CHECK ((format = ANY (ARRAY['openai'::text, 'langchain'::text])))
   CONSTRAINT session_messages_pkey PRIMARY KEY (tenant_id, session_id, namespace, seq, revision)
   CONSTRAINT session_messages_session_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES shared.sessions(tenant_id, session_id) ON DELETE CASCADE
   CREATE INDEX session_messages_replaced ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE ((NOT live) OR (revision < 0))
   CREATE UNIQUE INDEX session_messages_message_id ON shared.session_messages USING btree (tenant_id, session_id, message_id) WHERE (live AND (revision >= 0))
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+CREATE TABLE shared.session_summaries
+  tenant_id text NOT NULL
+  session_id uuid NOT NULL
+  through_seq integer NOT NULL
+  summary text NOT NULL
+  tokens integer NOT NULL
+  encoding text NOT NULL
+  model text NOT NULL
+  updated_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  CONSTRAINT session_summaries_pkey PRIMARY KEY (tenant_id, session_id)
+  CONSTRAINT session_summaries_session_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES shared.sessions(tenant_id, session_id) ON DELETE CASCADE
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.sessions

@@ -20,6 +20,7 @@ import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TenantRepository } from '../tenancy/tenant-repository.js';
+import { TokenCounter } from '../tokens/token-counter.js';
 import {
   MemoryEntry,
   type FoundMemories,
@@ -64,13 +65,23 @@ export class LongTermMemory {
     private readonly tenants: TenantContext,
     private readonly audit: AuditLog,
     idempotency: Idempotency,
+    counter: TokenCounter,
   ) {
     const { textSearch } = options.recall;
     this.#entries = new TenantRepository(database.dataSource, MemoryEntry, tenants);
-    this.#writer = new MemoryWriter({ database, embedder, tenants, audit, idempotency, textSearch });
+    this.#writer = new MemoryWriter({
+      database,
+      embedder,
+      tenants,
+      audit,
+      idempotency,
+      counter,
+      textSearch,
+    });
     this.#history = new MemoryHistory(database, tenants);
     this.#index = new LexicalIndex(textSearch);
-    this.#search = new MemorySearch(database, new Recall({ database, embedder, textSearch }), tenants);
+    const recall = new Recall({ database, embedder, textSearch });
+    this.#search = new MemorySearch(database, recall, tenants, counter.encoding);
   }
 
   /** Nothing to do: the database is migrated and checked before this class exists. */

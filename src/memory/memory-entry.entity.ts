@@ -57,6 +57,14 @@ export class MemoryEntry {
   /** When it was taken out of recall; null for one that can be found. */
   @Column({ name: 'retracted_at', type: 'timestamptz', precision: 3, nullable: true })
   retractedAt: Date | null;
+
+  /** Of its line in a prompt (`memoryLine`); no part of what a memory is, and read by a search alone. */
+  @Column({ type: 'int', nullable: true, select: false })
+  tokens?: number | null;
+
+  /** In which encoding that is counted. */
+  @Column({ name: 'token_encoding', type: 'text', nullable: true, select: false })
+  tokenEncoding?: string | null;
 }
 
 /** What a memory was from one moment to another. */
@@ -78,6 +86,11 @@ export interface ScoredMemory {
   score: number;
   /** What each channel found, before they were joined and weighed; null from one that did not find it. */
   scores: ChannelScores;
+  /**
+   * Tokens of the memory's line in a prompt, as counted when it was written; left out where it was in another encoding
+   * than the one in force, before this was kept, or as of a moment before its last change.
+   */
+  tokens?: number;
 }
 
 export interface ChannelScores {

@@ -10,7 +10,7 @@ import type { MemoryFilter } from './memory-filter.js';
 import type { MemoryQuery } from './memory-query.js';
 import { compileFilter } from './memory-filter.sql.js';
 import { compileLookup } from './memory-lookup.sql.js';
-import { ENTRY, READ_MEMORIES, READ_MEMORIES_AS_OF, revisionsAt } from './memory-store.sql.js';
+import { COUNTED_ENTRY, READ_MEMORIES, READ_MEMORIES_AS_OF, revisionsAt } from './memory-store.sql.js';
 
 /** Finds memories, and reads those that are best. */
 export class MemorySearch {
@@ -18,18 +18,22 @@ export class MemorySearch {
     private readonly database: Database,
     private readonly recall: Recall,
     private readonly tenants: TenantContext,
+    /** In which the tokens of a memory are told. */
+    private readonly encoding: string,
   ) {}
 
   async find(query: string, { limit, mode, ...among }: MemoryQuery): Promise<FoundMemories> {
     const tenantId = this.tenants.require();
-    const request = { tenantId, query, limit, mode, ...placesOf(among), entry: ENTRY };
+    const request = { tenantId, query, limit, mode, ...placesOf(among), entry: COUNTED_ENTRY };
     const recalled = await this.recall.find(request);
     return { results: await this.read(recalled, among.asOf), exhaustive: recalled.exhaustive };
   }
 
   /** What was found, in its order, without what was deleted meanwhile. */
   async read({ ranked, candidates }: Omit<Recalled, 'exhaustive'>, asOf?: Date): Promise<ScoredMemory[]> {
-    const known = new Map(asOf ? [] : candidates.filter(hasEntry).map((row) => [row.memoryId, entryOf(row)]));
+    const known = new Map<string, MemoryEntry>(
+      asOf ? [] : candidates.filter(hasEntry).map((row) => [row.memoryId, row]),
+    );
     const missing = ranked.map(({ memoryId }) => memoryId).filter((memoryId) => !known.has(memoryId));
     const entries =
       missing.length === 0
@@ -41,8 +45,12 @@ export class MemorySearch {
           ]);
     for (const entry of entries) known.set(entry.memoryId, entry);
     return ranked.flatMap(({ memoryId, score, lexical, semantic }) => {
-      const memory = known.get(memoryId);
-      return memory ? [{ memory, score, scores: { lexical, semantic } }] : [];
+      const row = known.get(memoryId);
+      if (!row) return [];
+      const tokens = row.tokenEncoding === this.encoding ? row.tokens : undefined;
+      return [
+        { memory: entryOf(row), score, scores: { lexical, semantic }, ...(tokens != null && { tokens }) },
+      ];
     });
   }
 }
@@ -52,6 +60,7 @@ function hasEntry(row: Candidate & Partial<MemoryEntry>): row is Candidate & Mem
   return typeof row.content === 'string';
 }
 
+/** The memory alone. */
 function entryOf(row: MemoryEntry): MemoryEntry {
   const { tenantId, memoryId, agentId, content, metadata, source, createdAt, updatedAt } = row;
   const { revision, storedBy, copies, retractedAt } = row;

@@ -9,10 +9,12 @@ import { vectorSpaceOf } from '../recall/vector-space.js';
 import type { AuditEntry, AuditLog } from '../tenancy/audit-log.js';
 import type { Idempotency } from '../tenancy/idempotency.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
+import type { TokenCounter } from '../tokens/token-counter.js';
 import { foldCopies } from './memory-copies.js';
 import type { MemoryEntry } from './memory-entry.entity.js';
 import { factsOf } from './memory-facts.js';
 import type { MemoryChange, NewMemory } from './memory-input.js';
+import { memoryLine } from './memory-line.js';
 import * as sql from './memory-store.sql.js';
 
 export interface MemoryWriterParts {
@@ -21,6 +23,7 @@ export interface MemoryWriterParts {
   readonly tenants: TenantContext;
   readonly audit: AuditLog;
   readonly idempotency: Idempotency;
+  readonly counter: TokenCounter;
   /** The text search configuration of tenants that have none of their own. */
   readonly textSearch: string;
 }
@@ -49,16 +52,16 @@ export class MemoryWriter {
     const { database, embedder, idempotency } = this.parts;
     const created = this.#created(memories);
     // Those that turn out to be copies are embedded in vain; the other way would hold a lock meanwhile.
-    const vectors = await vectorsOf(embedder, created);
+    const [vectors, tokens] = await Promise.all([vectorsOf(embedder, created), this.#tokensOf(created)]);
     if (!deduplicate && !idempotency.hasKey && partsOf(created).length === 1) {
-      await this.#insert(created, vectors);
+      await this.#insert(created, vectors, tokens);
       return created;
     }
     return database.unitOfWork(async () => {
       const { entries, fresh } = deduplicate
         ? await foldCopies(database, created)
         : { entries: created, fresh: created };
-      for (const part of partsOf(fresh)) await this.#insert(part, vectors);
+      for (const part of partsOf(fresh)) await this.#insert(part, vectors, tokens);
       const isFresh = new Set(fresh.map(({ memoryId }) => memoryId));
       const counted = entries.filter(({ memoryId }) => !isFresh.has(memoryId));
       await this.parts.audit.record(...counted.map((entry) => auditOf('memory.store', entry)));
@@ -70,8 +73,8 @@ export class MemoryWriter {
   }
 
   /**
-   * Makes a new revision, and keeps the one before. Embeds before it takes a connection, so a change that another one
-   * overtook meanwhile is made again.
+   * Makes a new revision, and keeps the one before. Embeds and counts before it takes a connection, so a change that
+   * another one overtook meanwhile is made again.
    * @throws NotFoundError
    */
   async update(memoryId: string, change: MemoryChange, before: MemoryEntry): Promise<MemoryEntry> {
@@ -81,7 +84,10 @@ export class MemoryWriter {
       after.content !== before.content ||
       JSON.stringify(after.source) !== JSON.stringify(before.source) ||
       isShown !== (before.retractedAt === null);
-    const vectors = await vectorsOf(this.parts.embedder, isMoved && isShown ? [after] : []);
+    const [vectors, tokens] = await Promise.all([
+      vectorsOf(this.parts.embedder, isMoved && isShown ? [after] : []),
+      this.#tokensOf([after]),
+    ]);
     const result = await this.parts.database.unitOfWork(async () => {
       const [held] = await this.#query<MemoryEntry>(sql.HOLD_MEMORY, [memoryId]);
       if (!held) throw new NotFoundError('memory');
@@ -96,6 +102,8 @@ export class MemoryWriter {
         after.retractedAt,
         now,
         this.parts.audit.row().actor,
+        tokens.get(memoryId),
+        this.parts.counter.encoding,
       ]);
       if (change.metadata !== undefined)
         await this.#query(sql.REPLACE_FACTS, [memoryId, factsOf(after.metadata)]);
@@ -145,8 +153,20 @@ export class MemoryWriter {
     }));
   }
 
-  async #insert(entries: readonly MemoryEntry[], vectors: DocumentVectors): Promise<void> {
-    const { audit } = this.parts;
+  /** What the line of each memory takes in a prompt, by id. */
+  async #tokensOf(entries: readonly MemoryEntry[]): Promise<Map<string, number>> {
+    const tokens = new Map<string, number>();
+    for (const entry of entries)
+      tokens.set(entry.memoryId, await this.parts.counter.countInTurns([memoryLine(entry)]));
+    return tokens;
+  }
+
+  async #insert(
+    entries: readonly MemoryEntry[],
+    vectors: DocumentVectors,
+    tokens: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    const { audit, counter } = this.parts;
     const { actor, outcome } = audit.row();
     const action = 'memory.store';
     const facts = entries.flatMap(({ memoryId, metadata }) =>
@@ -166,6 +186,8 @@ export class MemoryWriter {
       entries.map(() => uuidv7()),
       facts.map(([fact]) => fact),
       facts.map(([, memoryId]) => memoryId),
+      entries.map(({ memoryId }) => tokens.get(memoryId)),
+      counter.encoding,
       ...this.#index(entries, vectors),
     ]);
     audit.announce(...entries.map((entry) => auditOf(action, entry)));

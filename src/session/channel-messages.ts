@@ -17,13 +17,15 @@ export class ChannelMessages {
   constructor(private readonly log: MessageLog) {}
 
   /**
-   * Takes down the messages of all channels that a write changes, as they are now; needs no connection.
+   * Takes down the messages of all channels that a write changes, as they are now; needs no connection. Which
+   * channels these are is known at once, and their messages when they are counted.
    * @throws InvalidInputError when one could not be given back as it came
    */
-  draft(write: CheckpointWrite): ChannelDrafts {
+  draft(write: CheckpointWrite): ReadonlyMap<string, Promise<ChannelDraft>> {
     const { config, checkpoint, newVersions } = write;
-    const drafts = new Map<string, ChannelDraft>();
-    if (isRoot(config) && isDelta(write)) drafts.set(MESSAGES, { messages: [], shape: 'delta' });
+    const drafts = new Map<string, Promise<ChannelDraft>>();
+    if (isRoot(config) && isDelta(write))
+      drafts.set(MESSAGES, Promise.resolve({ messages: [], shape: 'delta' }));
     for (const channel of Object.keys(newVersions)) {
       const value = checkpoint.channel_values[channel];
       const isSnapshot = isDeltaSnapshot(value);
@@ -31,7 +33,11 @@ export class ChannelMessages {
       if (!isConversation(messages)) continue;
       if (messages.length === 0 && !(isRoot(config) && channel === MESSAGES)) continue;
       const shape = isSnapshot ? 'snapshot' : 'list';
-      drafts.set(channel, { messages: this.log.draft(messages), shape });
+      const drafted = this.log.draft(messages);
+      drafts.set(
+        channel,
+        drafted.then((messages) => ({ messages, shape })),
+      );
     }
     return drafts;
   }

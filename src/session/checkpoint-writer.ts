@@ -55,7 +55,15 @@ export class CheckpointWriter {
     const otherVersions = Object.fromEntries(
       Object.entries(write.newVersions).filter(([channel]) => !drafts.has(channel)),
     );
-    return { ...(await this.parts.rows.encode(key, write, otherVersions)), drafts };
+    const [encoded, ...drafted] = await Promise.all([
+      this.parts.rows.encode(key, write, otherVersions),
+      ...drafts.values(),
+    ]);
+    const channels = [...drafts.keys()];
+    return {
+      ...encoded,
+      drafts: new Map(drafted.map((draft, index) => [channels[index] as string, draft])),
+    };
   }
 
   async #write(key: string, prepared: PreparedCheckpoint): Promise<RunnableConfig> {

@@ -79,8 +79,9 @@ const DEPTH_OF_ARGS = 4;
 /**
  * The message as a graph sees it, under the id that the log gives it. It shares its values with `message`, which
  * whoever goes on to change it must have for himself.
+ * @param id - absent for a message that is not of the log
  */
-export function toLangChain(message: MessageBody, id: string): BaseMessage {
+export function toLangChain(message: MessageBody, id?: string): BaseMessage {
   if (message.format === 'openai') return fromOpenAI(message.body, id);
   const { class: name, fields } = message.body;
   return reviveMessage({ class: name, fields: { ...fields, id } });
@@ -179,14 +180,14 @@ function isPlainJson(value: unknown, depth: number): boolean {
   return isPlainObject(value) && Object.values(value).every((item) => isPlainJson(item, depth - 1));
 }
 
-function fromOpenAI(message: Message, id: string): BaseMessage {
+function fromOpenAI(message: Message, id?: string): BaseMessage {
   const { role, name } = message;
   const extra = Object.entries(message).filter(([key]) => !PLACED.has(key));
   const fields = {
     content: message.content ?? '',
     additional_kwargs: Object.fromEntries(extra),
     ...(name !== undefined && { name }),
-    id,
+    ...(id !== undefined && { id }),
   };
   switch (role) {
     case 'user':

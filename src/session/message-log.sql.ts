@@ -1,10 +1,12 @@
+import { prepared } from '../database/prepared-statements.js';
+
 /** The statements of the message log. $1 is the tenant in each, so that every index can serve it. */
 
-/** $3 is the namespace; rows of the thread's own conversation are live. */
+/** $3 is the namespace, $10 the encoding of the counts; rows of the thread's own conversation are live. */
 export const INSERT_MESSAGES = `
   INSERT INTO shared.session_messages
-    (tenant_id, session_id, namespace, live, seq, revision, message_id, format, body, tokens)
-  SELECT $1, $2, $3, $3 = '', * FROM unnest(
+    (tenant_id, session_id, namespace, live, encoding, seq, revision, message_id, format, body, tokens)
+  SELECT $1, $2, $3, $3 = '', $10, * FROM unnest(
     $4::int[], $5::int[], $6::text[], $7::text[], $8::json[], $9::int[])`;
 
 /** The last seq of a namespace other than the conversation's, which the session's row does not know. */
@@ -58,13 +60,17 @@ export const COUNT_RUNS = `
      AND m.seq BETWEEN r.first AND r.last AND m.revision = r.revision`;
 
 /** The version of a thread and its newest live messages before $3, newest first: one row at least. */
-export const READ_NEWEST = `
+export const READ_NEWEST = prepared(
+  'newest_messages',
+  `
   SELECT s.version, m.*
-    FROM shared.sessions s
+    FROM (SELECT * FROM shared.sessions t
+           WHERE t.tenant_id = $1 AND t.thread_id BETWEEN $2 AND $2 ORDER BY t.thread_id LIMIT 1) s
     LEFT JOIN LATERAL (
-      SELECT seq, message_id AS "messageId", format, body, tokens, created_at AS "createdAt"
+      SELECT seq, message_id AS "messageId", format, body, tokens, encoding, created_at AS "createdAt"
         FROM shared.session_messages
        WHERE tenant_id = $1 AND session_id = s.session_id AND namespace = '' AND live AND seq < $3
        ORDER BY seq DESC
        LIMIT $4) m ON true
-   WHERE s.tenant_id = $1 AND s.thread_id = $2 AND (s.version > 0 OR s.head_id IS NOT NULL)`;
+   WHERE s.version > 0 OR s.head_id IS NOT NULL`,
+);

@@ -4,10 +4,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { unstorable } from '../database/storable.js';
 import type { Database } from '../database/database.js';
 import { InvalidInputError } from '../errors.js';
-import { countMessage } from '../tokens/message-tokens.js';
+import { countMessageInTurns } from '../tokens/message-tokens.js';
 import type { TokenCounter } from '../tokens/token-counter.js';
 import type { HeldSession } from './held-session.js';
 import { fromLangChain, toLangChain, toOpenAI, type MessageBody } from './message-codec.js';
+import { countAnew, type CountedRow } from './message-count.js';
 import * as sql from './message-log.sql.js';
 import type { Placement } from './message-matching.js';
 import {
@@ -59,22 +60,20 @@ export class MessageLog {
     private readonly database: Database,
     private readonly counter: TokenCounter,
   ) {
-    this.#placing = new MessagePlacing(database, (draft) => this.#prepared(draft).message);
+    this.#placing = new MessagePlacing(database, bodyOf);
   }
 
   /**
    * Encodes and counts a message, before any connection is taken.
    * @throws InvalidInputError when it could not be given back as it came
    */
-  prepare(messageId: string, message: MessageBody): PreparedMessage {
+  async prepare(messageId: string, message: MessageBody): Promise<PreparedMessage> {
     const violations = [...unstorable(messageId, 'id'), ...unstorable(message.body, 'message')];
     if (violations.length > 0) throw new InvalidInputError(violations.slice(0, 20));
-    return {
-      messageId,
-      message,
-      json: JSON.stringify(message.body),
-      tokens: countMessage(this.counter, toOpenAI(message)),
-    };
+    // Both read the message at once: a graph may go on to change it.
+    const json = JSON.stringify(message.body);
+    const tokens = await countMessageInTurns(this.counter, toOpenAI(message));
+    return { messageId, message, json, tokens };
   }
 
   /** One of the ids that stands in the thread already, if any does. */
@@ -84,17 +83,27 @@ export class MessageLog {
   }
 
   /**
-   * Takes down messages as a graph hands them over, before any connection is taken: it may go on to change
-   * them. A message without an id is given one, as LangGraph would.
+   * Takes down messages as a graph hands them over, before any connection is taken. They are read at once, since it
+   * may go on to change them, and counted in turns. A message without an id is given one, as LangGraph would.
    */
-  draft(messages: readonly BaseMessage[]): DraftMessage[] {
-    return messages.map((message) => {
+  async draft(messages: readonly BaseMessage[]): Promise<DraftMessage[]> {
+    const counting: Promise<void>[] = [];
+    const drafts = messages.map((message) => {
       const messageId = (message.id ??= uuidv7());
       const recorded = findRecorded(message);
-      if (recorded) return { messageId, message, state: recorded.state, recorded, prepared: undefined };
-      const prepared = this.prepare(messageId, fromLangChain(message));
-      return { messageId, message, state: stateOf(message), recorded, prepared };
+      const state = recorded?.state ?? stateOf(message);
+      const draft = { messageId, message, state, recorded, prepared: undefined as DraftMessage['prepared'] };
+      // A graph hands over its whole conversation each time: only what is new costs a wait.
+      if (!recorded)
+        counting.push(
+          this.prepare(messageId, fromLangChain(message)).then((prepared) => {
+            draft.prepared = prepared;
+          }),
+        );
+      return draft;
     });
+    await Promise.all(counting);
+    return drafts;
   }
 
   /**
@@ -105,10 +114,11 @@ export class MessageLog {
     const unmoved = unmovedRows(session, conversation);
     const others = conversation.slice(unmoved.length);
     const places = await this.#placing.find(session, conversation, unmoved);
-    const fresh = others.flatMap((draft, index) => {
+    const fresh: NewRow[] = [];
+    for (const [index, draft] of others.entries()) {
       const { isNew, seq, revision } = places[index] as Placement;
-      return isNew ? [{ ...this.#prepared(draft), seq, revision }] : [];
-    });
+      if (isNew) fresh.push({ ...(await this.#prepared(draft)), seq, revision });
+    }
     const runs = extendRuns(extendRuns([], unmoved), places);
     return {
       runs,
@@ -142,12 +152,9 @@ export class MessageLog {
       (areThere || namesRow(session.liveRuns, draft.recorded.row));
     const unknown = messages.filter((draft) => !isKnown(draft));
     let next = unknown.length > 0 ? await this.#lastSeq(session, namespace) : 0;
-    const fresh = unknown.map((draft) => ({
-      ...this.#prepared(draft),
-      seq: (next += 1),
-      revision: 0,
-      namespace,
-    }));
+    const fresh: (NewRow & { readonly namespace: string })[] = [];
+    for (const draft of unknown)
+      fresh.push({ ...(await this.#prepared(draft)), seq: (next += 1), revision: 0, namespace });
     if (fresh.length > 0) await this.#insert(session, namespace, fresh);
     const rows = fresh.map(({ seq, revision }) => ({ seq, revision, namespace }));
     this.#remember(session, unknown, rows);
@@ -205,12 +212,13 @@ export class MessageLog {
     limit: number,
     before: number,
   ): Promise<NewestMessages | undefined> {
-    type Row = FoundRow & { version: number; tokens: number; createdAt: Date };
+    type Row = FoundRow & CountedRow & { version: number; createdAt: Date };
     const rows = await this.database.query<Row>(sql.READ_NEWEST, [tenantId, threadId, before, limit]);
     const [first] = rows;
     if (!first) return undefined;
     // A thread without messages is one row of nothing but its version.
     const found = first.messageId === (null as unknown) ? [] : rows;
+    await countAnew(this.counter, found);
     return {
       version: first.version,
       messages: found.map(({ messageId, format, body, seq, tokens, createdAt }) => ({
@@ -232,8 +240,9 @@ export class MessageLog {
     return row?.lastSeq ?? 0;
   }
 
-  #prepared({ messageId, message, prepared }: DraftMessage): PreparedMessage {
-    return prepared ?? this.prepare(messageId, fromLangChain(message));
+  /** Of a message that was recorded in another session, nothing is prepared yet. */
+  async #prepared(draft: DraftMessage): Promise<PreparedMessage> {
+    return draft.prepared ?? this.prepare(draft.messageId, bodyOf(draft));
   }
 
   /** Not before it is certain: what is rolled back stands in no row. */
@@ -260,6 +269,7 @@ export class MessageLog {
       rows.map(({ message }) => message.format),
       rows.map(({ json }) => json),
       rows.map(({ tokens }) => tokens),
+      this.counter.encoding,
     ]);
   }
 
@@ -277,6 +287,11 @@ export class MessageLog {
       live,
     ]);
   }
+}
+
+/** What is written of a message. */
+function bodyOf({ message, prepared }: DraftMessage): MessageBody {
+  return prepared?.message ?? fromLangChain(message);
 }
 
 /** Runs as a statement takes them: an array for each of their four parts. */

@@ -83,7 +83,8 @@ export function messagesOf(thread: string, byDefault: string, moment: string, co
 
 /** $1 tenant, $2 thread, $3 places and $4 revisions; in no order, and without those that are shown no longer. */
 export const READ_MESSAGES = `
-  SELECT m.seq, m.revision, m.message_id AS "messageId", m.format, m.body, m.tokens, m.created_at AS "createdAt"
+  SELECT m.seq, m.revision, m.message_id AS "messageId", m.format, m.body, m.tokens, m.encoding,
+         m.created_at AS "createdAt"
     FROM ${MESSAGES}
     JOIN unnest($3::int[], $4::int[]) AS f (seq, revision) ON f.seq = m.seq AND f.revision = m.revision
    WHERE s.tenant_id = $1 AND s.thread_id = $2`;

@@ -11,7 +11,9 @@ import type { ScannedDocuments } from '../recall/scanned.sql.js';
 import { vectorSpaceOf } from '../recall/vector-space.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { betweenTurns } from '../tenancy/tenant-turns.js';
+import type { TokenCounter } from '../tokens/token-counter.js';
 import { toOpenAI, type MessageBody } from './message-codec.js';
+import { countAnew, type CountedRow } from './message-count.js';
 import { INDEX_MESSAGES, messagesOf, READ_MESSAGES, READ_UNINDEXED } from './message-recall.sql.js';
 import { textOf } from './message-text.js';
 import type { StoredMessage } from './message.js';
@@ -26,6 +28,7 @@ export interface MessageRecallParts {
   readonly database: Database;
   readonly embedder: Embedder;
   readonly tenants: TenantContext;
+  readonly counter: TokenCounter;
   /** The text search configuration of tenants that have none of their own. */
   readonly textSearch: string;
 }
@@ -38,13 +41,13 @@ type UnindexedRow = MessageBody & {
   readonly textSearch: string;
 };
 
-type FoundRow = MessageBody & {
-  readonly seq: number;
-  readonly revision: number;
-  readonly messageId: string;
-  readonly tokens: number;
-  readonly createdAt: Date;
-};
+type FoundRow = MessageBody &
+  CountedRow & {
+    readonly seq: number;
+    readonly revision: number;
+    readonly messageId: string;
+    readonly createdAt: Date;
+  };
 
 /**
  * Makes the messages of a thread findable, which are stored once and in no index: what a message's words and its vectors
@@ -98,6 +101,7 @@ export class MessageRecall {
       keys.map(([seq]) => seq),
       keys.map(([, revision]) => revision),
     ]);
+    await countAnew(this.parts.counter, rows);
     return new Map(
       rows.map(({ seq, revision, messageId, tokens, createdAt, ...message }) => [
         `${seq}.${revision}`,

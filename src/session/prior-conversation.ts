@@ -29,6 +29,7 @@ export class PriorConversation {
   /**
    * The conversation after a step of a delta channel (`MessagesDeltaValue`), of whose checkpoints LangGraph
    * stores what changed alone and has to read them all to know the rest. Here each refers to the whole.
+   * Its messages are known, and counted, only while the session is held.
    * @param goesOn from the newest checkpoint
    */
   async afterDelta(session: HeldSession, write: CheckpointWrite, goesOn: boolean): Promise<DraftMessage[]> {

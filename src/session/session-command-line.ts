@@ -6,7 +6,8 @@ import { InvalidInputError, StartupError } from '../errors.js';
 import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
 import { currentTenant, TenantContext } from '../tenancy/tenant-context.js';
-import { TiktokenCounter } from '../tokens/tiktoken-counter.js';
+import type { TokenCounter } from '../tokens/token-counter.js';
+import { TokenCounters } from '../tokens/token-counters.js';
 import type { PrunedRows } from './checkpoint-pruning.js';
 import {
   parseCommand,
@@ -55,7 +56,7 @@ interface Room {
   readonly options: TriptychOptions;
   readonly database: Database;
   readonly tenants: TenantContext;
-  readonly counter: TiktokenCounter;
+  readonly counter: TokenCounter;
   readonly audit: AuditLog;
 }
 
@@ -88,7 +89,7 @@ async function withDatabase<T>(options: TriptychOptions, work: (room: Room) => P
   try {
     const tenants = new TenantContext();
     const audit = new AuditLog(database, tenants);
-    const counter = new TiktokenCounter(options.budget.encoding);
+    const counter = new TokenCounters(options).default;
     return await work({ options, database, tenants, counter, audit });
   } finally {
     await database.close();

@@ -23,6 +23,7 @@ import { MessageLog, type NewestMessages } from './message-log.js';
 import type { PreparedMessage } from './message-placing.js';
 import { validateMessages } from './message-validation.js';
 import type { Message, StoredMessage } from './message.js';
+import { readRecentHistory, type RecentHistory } from './recent-history.js';
 import { SessionLeases } from './session-leases.js';
 import * as sql from './session.sql.js';
 import { TenantCheckpointer } from './tenant-checkpointer.js';
@@ -81,7 +82,7 @@ export class SessionStore {
   constructor(
     @Inject(Database) private readonly database: Database,
     private readonly tenants: TenantContext,
-    counter: TokenCounter,
+    private readonly counter: TokenCounter,
     private readonly audit: AuditLog,
     private readonly idempotency: Idempotency,
   ) {
@@ -122,8 +123,10 @@ export class SessionStore {
     requireThreadId(threadId);
     if (expectedVersion !== undefined) requireInteger(expectedVersion, 'expectedVersion', 0, MAX_VERSION);
     validateMessages(messages);
-    const prepared = messages.map(({ id = uuidv7(), ...body }) =>
-      this.#log.prepare(id as string, { format: 'openai', body }),
+    const prepared = await Promise.all(
+      messages.map(({ id = uuidv7(), ...body }) =>
+        this.#log.prepare(id as string, { format: 'openai', body }),
+      ),
     );
     refuseRepeats(prepared.map(({ messageId }) => messageId));
     // A statement that fails would end a unit of work of the caller's.
@@ -160,6 +163,18 @@ export class SessionStore {
     const messages = page.messages.slice(0, limit).reverse();
     const nextBefore = page.messages.length > limit ? (messages[0]?.seq ?? null) : null;
     return { threadId, version: page.version, messages, nextBefore };
+  }
+
+  /**
+   * What a working context may need of a thread, in one statement whatever its length: the newest messages until they have
+   * more than `tokens` tokens, the newest of the user, and the instructions at its head.
+   */
+  recentHistory(threadId: string, { tokens }: { tokens: number }): Promise<RecentHistory> {
+    const tenantId = this.tenants.require();
+    requireThreadId(threadId);
+    requireInteger(tokens, 'tokens', 0, MAX_VERSION);
+    const { database, counter } = this;
+    return readRecentHistory({ database, counter }, { tenantId, threadId, enough: tokens });
   }
 
   /** The tenant's threads, the one that changed last first. */
@@ -251,6 +266,7 @@ export class SessionStore {
       auditId,
       actor,
       outcome,
+      this.counter.encoding,
     ]);
     if (!row) throw new SessionBusyError();
     this.audit.announce({ action: 'session.append', objectType: 'session', objectId: threadId });

@@ -26,38 +26,50 @@ export const REPLY_PRIMING = 3;
  * more rather than less than what a provider charges.
  */
 export function countMessage(counter: TokenCounter, message: CountableMessage): number {
-  let total = MESSAGE_OVERHEAD;
-  for (const [field, value] of Object.entries(message)) total += countField(counter, field, value);
-  return total;
+  return textsOf(message).reduce((total, text) => total + counter.count(text), overheadOf(message));
 }
 
-function countField(counter: TokenCounter, field: string, value: unknown): number {
-  if (value === undefined) return 0;
+/**
+ * The same count, with the event loop running in between (`TokenCounter.countInTurns`). The message is read before
+ * the first wait, so that whoever handed it over may go on to change it.
+ */
+export async function countMessageInTurns(counter: TokenCounter, message: CountableMessage): Promise<number> {
+  return overheadOf(message) + (await counter.countInTurns(textsOf(message)));
+}
+
+function overheadOf({ name }: CountableMessage): number {
+  return MESSAGE_OVERHEAD + (name === undefined ? 0 : NAME_OVERHEAD);
+}
+
+/** The texts of which a message is made; its count is the sum of theirs. */
+function textsOf(message: CountableMessage): string[] {
+  return Object.entries(message).flatMap(([field, value]) => textsOfField(field, value));
+}
+
+function textsOfField(field: string, value: unknown): string[] {
+  if (value === undefined) return [];
   switch (field) {
     case 'content':
-      return countContent(counter, value);
+      return textsOfContent(value);
     case 'name':
-      return NAME_OVERHEAD + countValue(counter, value);
     case 'role':
     case 'tool_call_id':
     case 'tool_calls':
-      return countValue(counter, value);
+      return [asText(value)];
     default:
-      return countValue(counter, { [field]: value });
+      return [asText({ [field]: value })];
   }
 }
 
-function countContent(counter: TokenCounter, content: unknown): number {
-  if (content === null) return 0;
-  if (!Array.isArray(content)) return countValue(counter, content);
-  return content.reduce<number>((total, part) => total + countPart(counter, part), 0);
+function textsOfContent(content: unknown): string[] {
+  if (content === null) return [];
+  return Array.isArray(content) ? content.flatMap(textsOfPart) : [asText(content)];
 }
 
-function countPart(counter: TokenCounter, part: unknown): number {
-  if (!isTextPart(part)) return countValue(counter, part);
+function textsOfPart(part: unknown): string[] {
+  if (!isTextPart(part)) return [asText(part)];
   const others = Object.entries(part).filter(([field]) => field !== 'type' && field !== 'text');
-  const rest = others.length > 0 ? countValue(counter, Object.fromEntries(others)) : 0;
-  return counter.count(part.text) + rest;
+  return others.length > 0 ? [part.text, asText(Object.fromEntries(others))] : [part.text];
 }
 
 function isTextPart(part: unknown): part is { type: 'text'; text: string } {
@@ -71,6 +83,6 @@ function isTextPart(part: unknown): part is { type: 'text'; text: string } {
   );
 }
 
-function countValue(counter: TokenCounter, value: unknown): number {
-  return counter.count(typeof value === 'string' ? value : JSON.stringify(value));
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

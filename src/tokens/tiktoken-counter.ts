@@ -1,10 +1,12 @@
 import { get_encoding, type Tiktoken, type TiktokenEncoding } from 'tiktoken';
 import { StartupError } from '../errors.js';
 import { characterBound } from './character-bounds.js';
+import { loopTurns, type LoopTurns } from './loop-turns.js';
 import { pieceEnd } from './pieces.js';
+import { RecentCounts } from './recent-counts.js';
 import { type Keep, TokenCounter } from './token-counter.js';
 
-export const DEFAULT_ENCODING = 'cl100k_base';
+export const DEFAULT_ENCODING: TiktokenEncoding = 'cl100k_base';
 export const ENCODINGS: readonly TiktokenEncoding[] = [
   'cl100k_base',
   'o200k_base',
@@ -13,6 +15,14 @@ export const ENCODINGS: readonly TiktokenEncoding[] = [
   'r50k_base',
   'gpt2',
 ];
+
+/** How far the count of a text has come. */
+interface Progress {
+  readonly text: string;
+  /** Where the next piece starts. */
+  start: number;
+  total: number;
+}
 
 /**
  * Counts with OpenAI's own encodings. A text is encoded piece by piece (`pieceEnd`) and its count is, by
@@ -25,9 +35,16 @@ export const ENCODINGS: readonly TiktokenEncoding[] = [
 export class TiktokenCounter extends TokenCounter {
   readonly encoding: string;
   readonly #encoder: Tiktoken;
+  readonly #recent = new RecentCounts();
+  readonly #turns: LoopTurns;
+  /** The piece that was encoded last. */
+  #last: { readonly piece: string; readonly tokens: Uint32Array } = { piece: '', tokens: new Uint32Array() };
 
-  /** @throws StartupError when there is no such encoding; the message lists those there are */
-  constructor(encoding: string = DEFAULT_ENCODING) {
+  /**
+   * @param turns of the event loop, by which long texts are counted
+   * @throws StartupError when there is no such encoding; the message lists those there are
+   */
+  constructor(encoding: string = DEFAULT_ENCODING, turns: LoopTurns = loopTurns) {
     super();
     const known = ENCODINGS.find((name) => name === encoding);
     if (!known)
@@ -36,19 +53,51 @@ export class TiktokenCounter extends TokenCounter {
       );
     this.encoding = known;
     this.#encoder = get_encoding(known);
+    this.#turns = turns;
   }
 
   count(text: string): number {
+    const recent = this.#recent.get(text);
+    if (recent !== undefined) return recent;
+    const progress = { text, start: 0, total: 0 };
+    this.#advance(progress);
+    this.#recent.set(text, progress.total);
+    return progress.total;
+  }
+
+  override async countInTurns(texts: string | readonly string[]): Promise<number> {
+    // A list is of what is written, a message or memories, and counted just then: not to be known again.
+    const isList = typeof texts !== 'string';
     let total = 0;
-    let last = { piece: '', tokens: 0 };
-    for (let start = 0, end: number; start < text.length; start = end) {
-      end = pieceEnd(text, start);
-      const piece = text.slice(start, end);
-      // A long run is the same piece over and over: 10 MB of one letter take 0.1 s so, and 5 s otherwise.
-      if (piece !== last.piece) last = { piece, tokens: this.#encoder.encode_ordinary(piece).length };
-      total += last.tokens;
+    for (const text of isList ? texts : [texts]) {
+      let count = this.#recent.get(text);
+      if (count === undefined) {
+        const progress = { text, start: 0, total: 0 };
+        while (!this.#advance(progress, this.#turns)) await this.#turns.next();
+        count = progress.total;
+        if (!isList) this.#recent.set(text, count);
+      }
+      total += count;
     }
     return total;
+  }
+
+  /** Counts on to the end of the text, or of a turn. @returns whether the text has come to its end */
+  #advance(progress: Progress, turns?: LoopTurns): boolean {
+    const { text } = progress;
+    while (progress.start < text.length) {
+      if (turns?.isOver) return false;
+      const end = pieceEnd(text, progress.start);
+      progress.total += this.#encode(text.slice(progress.start, end)).length;
+      progress.start = end;
+    }
+    return true;
+  }
+
+  /** A long run is the same piece over and over: 10 MB of one letter take 0.1 s so, and 5 s otherwise. */
+  #encode(piece: string): Uint32Array {
+    if (piece !== this.#last.piece) this.#last = { piece, tokens: this.#encoder.encode_ordinary(piece) };
+    return this.#last.tokens;
   }
 
   truncate(text: string, maxTokens: number, keep: Keep): string {
@@ -69,7 +118,7 @@ export class TiktokenCounter extends TokenCounter {
   #cutAfter(text: string, room: number): string {
     for (let start = 0, end: number; start < text.length; start = end) {
       end = pieceEnd(text, start);
-      const tokens = this.#encoder.encode_ordinary(text.slice(start, end));
+      const tokens = this.#encode(text.slice(start, end));
       if (tokens.length > room) {
         const at = start + wholeUnits(this.#encoder.decode(tokens.subarray(0, room)));
         return text.slice(0, characterBound(text, at, 'start'));
@@ -84,7 +133,7 @@ export class TiktokenCounter extends TokenCounter {
     for (let start = 0; start < text.length; start = pieceEnd(text, start)) starts.push(start);
     let end = text.length;
     for (const start of starts.reverse()) {
-      const tokens = this.#encoder.encode_ordinary(text.slice(start, end));
+      const tokens = this.#encode(text.slice(start, end));
       if (tokens.length > room) {
         const at = end - wholeUnits(this.#encoder.decode(tokens.subarray(tokens.length - room)));
         return text.slice(characterBound(text, at, 'end'));

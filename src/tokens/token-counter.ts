@@ -17,6 +17,17 @@ export abstract class TokenCounter {
   abstract count(text: string): number;
 
   /**
+   * The same count without holding up whoever else waits for the event loop: it runs every 10 ms or so, however long
+   * the text is. A short text is counted at once. Of several texts: the sum.
+   *
+   * A counter that does not override this counts in one go.
+   */
+  countInTurns(texts: string | readonly string[]): Promise<number> {
+    const all = typeof texts === 'string' ? [texts] : texts;
+    return Promise.resolve(all.reduce((total, text) => total + this.count(text), 0));
+  }
+
+  /**
    * The start or the end of `text` in at most `maxTokens` tokens, so `count(result) <= maxTokens` always;
    * `text` itself when it fits, `''` when `maxTokens` is below 1 or not a number. No character is cut apart:
    * not a surrogate pair, nor what a reader takes for one character (a flag, an emoji sequence, a letter and

@@ -1,18 +1,18 @@
 import { Global, Module } from '@nestjs/common';
-import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
-import { TiktokenCounter } from './tiktoken-counter.js';
 import { TokenCounter } from './token-counter.js';
+import { TokenCounters } from './token-counters.js';
 
-/** The one {@link TokenCounter} of the encoding that the settings name. */
+/** The one {@link TokenCounter} of the encoding that the settings name, and those of others. */
 @Global()
 @Module({
   providers: [
+    TokenCounters,
     {
       provide: TokenCounter,
-      inject: [TRIPTYCH_OPTIONS],
-      useFactory: ({ budget }: TriptychOptions) => new TiktokenCounter(budget.encoding),
+      inject: [TokenCounters],
+      useFactory: (counters: TokenCounters) => counters.default,
     },
   ],
-  exports: [TokenCounter],
+  exports: [TokenCounter, TokenCounters],
 })
 export class TokensModule {}
