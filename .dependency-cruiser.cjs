@@ -1,6 +1,6 @@
 /**
  * The arrows of docs/architecture.md, as errors:
- *   app → context → working-context → {session, memory} → {http, recall} → {embeddings, tokens} → tenancy → database → config
+ *   app → context → working-context → {session, memory} → {http, recall} → {embeddings, summaries, tokens} → {openai, tenancy} → database → config
  * A room may import the rooms to its right, `errors.ts` and `migrations/` (database only). `session` and
  * `memory` do not know each other; `http` serves controllers and filters only.
  */
@@ -9,7 +9,9 @@ const rooms = {
   database: ['config'],
   tenancy: ['database', 'config'],
   tokens: ['config'],
-  embeddings: ['config'],
+  openai: ['config'],
+  embeddings: ['openai', 'config'],
+  summaries: ['openai', 'config'],
   http: ['tenancy', 'database', 'config'],
   recall: ['embeddings', 'tokens', 'tenancy', 'database', 'config'],
   session: ['http', 'recall', 'embeddings', 'tokens', 'tenancy', 'database', 'config'],
@@ -32,6 +34,7 @@ const rooms = {
     'http',
     'recall',
     'embeddings',
+    'summaries',
     'tokens',
     'tenancy',
     'database',

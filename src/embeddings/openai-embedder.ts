@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import OpenAI from 'openai';
-import { EmbeddingsUnavailableError, InvalidInputError, StartupError } from '../errors.js';
+import { EmbeddingsUnavailableError, InvalidEmbeddingError, InvalidInputError } from '../errors.js';
+import { OpenAIFailure } from '../openai/openai-failure.js';
+import { OpenAIServer } from '../openai/openai-server.js';
 import { inOrderOfIndex, toUnitVectors } from './check-vectors.js';
 import { Embedder } from './embedder.js';
-import { asEmbeddingsError, retryDelayMs } from './openai-failure.js';
-import { openaiTransport } from './openai-transport.js';
 
 export interface OpenAIEmbedderOptions {
   /** May be missing when `baseURL` names a server that asks for none. */
@@ -21,10 +19,15 @@ export interface OpenAIEmbedderOptions {
   readonly batchSize?: number;
 }
 
-const OPENAI_URL = 'https://api.openai.com/v1';
+/** Well above 128 vectors of 8,192 dimensions written out as text. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-/** The client insists on a key; servers that need none ignore this one. */
-const NO_KEY = 'none';
+const NAMES = {
+  apiKey: 'OPENAI_API_KEY',
+  baseURL: 'OPENAI_BASE_URL',
+  model: 'EMBEDDING_MODEL',
+  request: 'EMBEDDING_MODEL, EMBEDDING_DIMENSIONS and the length of the texts',
+};
 
 /**
  * OpenAI allows 300,000 tokens in one request. A UTF-16 unit is at most 3 bytes of UTF-8 and a token at least
@@ -39,9 +42,7 @@ const SHORTENABLE = /(?:^|\/)text-embedding-3/;
 export class OpenAIEmbedder extends Embedder {
   readonly model: string;
   readonly dimensions: number;
-  private readonly client: OpenAI;
-  private readonly timeoutMs: number;
-  private readonly maxRetries: number;
+  private readonly server: OpenAIServer;
   private readonly batchSize: number;
 
   /** @throws StartupError when neither key nor base URL is given, or one of them cannot be used */
@@ -49,10 +50,15 @@ export class OpenAIEmbedder extends Embedder {
     super();
     this.model = options.model;
     this.dimensions = options.dimensions;
-    this.timeoutMs = options.timeoutMs ?? 10_000;
-    this.maxRetries = options.maxRetries ?? 2;
     this.batchSize = options.batchSize ?? 128;
-    this.client = clientOf(options, this.timeoutMs);
+    this.server = new OpenAIServer({
+      apiKey: options.apiKey,
+      baseURL: options.baseURL,
+      timeoutMs: options.timeoutMs ?? 10_000,
+      maxRetries: options.maxRetries ?? 2,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
+      names: NAMES,
+    });
   }
 
   /** @throws InvalidInputError for an empty text, which the protocol does not allow; and as the port says */
@@ -84,16 +90,11 @@ export class OpenAIEmbedder extends Embedder {
     if (batch.length > 0) yield batch;
   }
 
-  /**
-   * The `data` member of the answer, unchecked. The retries are made here because the client's own obey any
-   * `Retry-After`, an hour included, and its timeout ends when the headers arrive, not the body.
-   */
+  /** The `data` member of the answer, unchecked. */
   private async request(input: string[]): Promise<unknown> {
-    const deadline = Date.now() + this.timeoutMs;
-    const signal = AbortSignal.timeout(this.timeoutMs);
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const answer: unknown = await this.client.embeddings.create(
+    try {
+      const answer = await this.server.request((client, options) =>
+        client.embeddings.create(
           {
             model: this.model,
             input,
@@ -101,40 +102,15 @@ export class OpenAIEmbedder extends Embedder {
             encoding_format: 'float',
             ...(SHORTENABLE.test(this.model) && { dimensions: this.dimensions }),
           },
-          { signal },
-        );
-        return (answer as { data?: unknown } | null | undefined)?.data;
-      } catch (error) {
-        if (signal.aborted || error instanceof OpenAI.APIConnectionTimeoutError) {
-          throw new EmbeddingsUnavailableError(`no whole answer within ${this.timeoutMs} ms`);
-        }
-        const delay = attempt < this.maxRetries ? retryDelayMs(error, attempt) : undefined;
-        if (delay === undefined || Date.now() + delay >= deadline) throw asEmbeddingsError(error);
-        await sleep(delay);
-      }
+          options,
+        ),
+      );
+      return (answer as { data?: unknown } | null | undefined)?.data;
+    } catch (error) {
+      if (!(error instanceof OpenAIFailure)) throw error;
+      throw error.kind === 'unusable'
+        ? new InvalidEmbeddingError(error.message)
+        : new EmbeddingsUnavailableError(error.message);
     }
   }
-}
-
-/** Everything the client would otherwise look up in the environment is given, so that the options alone decide. */
-function clientOf({ apiKey, baseURL }: OpenAIEmbedderOptions, timeout: number): OpenAI {
-  if (!apiKey && !baseURL) {
-    throw new StartupError('Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server that needs no key.');
-  }
-  if (baseURL && !URL.canParse(baseURL)) throw new StartupError('OPENAI_BASE_URL is not a URL.');
-  if (apiKey && !/^[\x21-\x7e]+$/.test(apiKey)) {
-    throw new StartupError('OPENAI_API_KEY holds a space, a line end or another character that no key has.');
-  }
-  return new OpenAI({
-    apiKey: apiKey || NO_KEY,
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    baseURL: baseURL || OPENAI_URL,
-    logLevel: 'off',
-    timeout,
-    maxRetries: 0,
-    fetch: openaiTransport(apiKey || NO_KEY),
-  });
 }

@@ -1,4 +1,3 @@
-// Over 200 lines: one server with all its faults, so that a test reads as one line, `server.fail(…)`.
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -8,20 +7,14 @@ import {
 } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { LocalEmbedder } from '../../src/embeddings/local-embedder.js';
+import { failsBeforeAnswering, sendJson, textOf, type HttpFault } from './http-faults.js';
 
 /** What the server does wrong until it is healed. */
 export type EmbeddingsFault =
-  | { readonly status: number; readonly retryAfter?: string }
-  | { readonly delayMs: number }
-  | { readonly redirectTo: string }
-  | 'hang'
+  | HttpFault
   | 'hang-midway'
-  | 'reset'
   | 'cut-midway'
-  | 'broken-json'
-  | 'html'
   | 'no-data'
-  | 'endless'
   | 'shuffled'
   | 'wrong-count'
   | 'repeated-index'
@@ -102,9 +95,9 @@ export class EmbeddingsServer {
     this.requests.push({ path: request.url ?? '', headers: request.headers, body });
     const fault = this.faultsLeft-- > 0 ? this.fault : undefined;
 
-    if (typeof fault === 'object' && 'delayMs' in fault) {
-      await new Promise((resolve) => setTimeout(resolve, fault.delayMs).unref());
-    } else if (fault && failsBeforeAnswering(fault, request, response)) {
+    if (await failsBeforeAnswering(fault, request, response)) return;
+    if (fault === 'no-data') {
+      sendJson(response, 200, { error: 'overloaded' });
       return;
     }
     const refusal = refusalOf(request, body);
@@ -124,7 +117,7 @@ export class EmbeddingsServer {
       });
       return;
     }
-    sendJson(response, 200, answer);
+    sendJson(response, 200, jsonOf(answer));
   }
 
   private async items({ input, encoding_format: format }: EmbeddingsRequest): Promise<EmbeddingItem[]> {
@@ -135,49 +128,6 @@ export class EmbeddingsServer {
       // As OpenAI's API does for its own client, which asks for base64 unless told otherwise.
       embedding: format === 'float' ? vector : base64(vector),
     }));
-  }
-}
-
-/** True when the fault has dealt with the request, or leaves it without an answer. */
-function failsBeforeAnswering(
-  fault: EmbeddingsFault,
-  request: IncomingMessage,
-  response: ServerResponse,
-): boolean {
-  if (typeof fault === 'object') {
-    if ('redirectTo' in fault) {
-      response.writeHead(307, { location: `${fault.redirectTo}/embeddings` }).end();
-      return true;
-    }
-    if ('status' in fault) {
-      // Real providers echo part of what was sent; a good client does not pass that on.
-      const message = `refused ${request.headers.authorization ?? 'nobody'}`;
-      if (fault.retryAfter !== undefined) response.setHeader('retry-after', fault.retryAfter);
-      sendJson(response, fault.status, { error: { message } });
-      return true;
-    }
-  }
-  switch (fault) {
-    case 'hang':
-      return true;
-    case 'reset':
-      request.socket.resetAndDestroy();
-      return true;
-    case 'broken-json':
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{"object":"list","data":[{"ind');
-      return true;
-    case 'html':
-      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>');
-      return true;
-    case 'no-data':
-      sendJson(response, 200, { error: 'overloaded' });
-      return true;
-    case 'endless':
-      response.writeHead(200, { 'content-type': 'application/json' });
-      writeForEver(response);
-      return true;
-    default:
-      return false;
   }
 }
 
@@ -207,9 +157,8 @@ function spoilt(items: EmbeddingItem[], fault: EmbeddingsFault): unknown[] {
 /** Stands for the literal 1e999, valid JSON that reads as Infinity and that JSON.stringify cannot write. */
 const HUGE = '1e999';
 
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  const json = JSON.stringify(body).replaceAll(`"${HUGE}"`, HUGE);
-  response.writeHead(status, { 'content-type': 'application/json' }).end(json);
+function jsonOf(body: unknown): string {
+  return JSON.stringify(body).replaceAll(`"${HUGE}"`, HUGE);
 }
 
 /** The refusals of OpenAI's API that a client must know to avoid. */
@@ -225,21 +174,6 @@ function refusalOf(
     return { status: 400, message: 'this model does not support specifying dimensions' };
   }
   return undefined;
-}
-
-function writeForEver(response: ServerResponse): void {
-  const spaces = Buffer.alloc(1024 * 1024, ' ');
-  const more = (): void => {
-    while (!response.destroyed && response.write(spaces));
-  };
-  response.on('drain', more);
-  more();
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function base64(vector: readonly number[]): string {

@@ -1,30 +1,27 @@
-import { InvalidEmbeddingError } from '../errors.js';
-
-/** Well above 128 vectors of 8,192 dimensions written out as text; a provider that sends more has gone wrong. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+import { OpenAIFailure } from './openai-failure.js';
 
 /**
  * The `fetch` handed to the OpenAI client. It sends exactly these headers, because the client takes more from
  * `OPENAI_CUSTOM_HEADERS` and no option of its own forbids that; it returns a redirect as the answer it is,
- * so that key and texts go to no other host; and it reads no answer beyond 64 MiB, decompressed.
+ * so that key and texts go to no other host; and it reads no answer beyond `maxBytes`, decompressed.
  */
-export function openaiTransport(apiKey: string): typeof fetch {
+export function openaiTransport(apiKey: string, maxBytes: number): typeof fetch {
   const headers = {
     accept: 'application/json',
     authorization: `Bearer ${apiKey}`,
     'content-type': 'application/json',
   };
-  return async (url, init) => bounded(await fetch(url, { ...init, headers, redirect: 'manual' }));
+  return async (url, init) => bounded(await fetch(url, { ...init, headers, redirect: 'manual' }), maxBytes);
 }
 
-function bounded(response: Response): Response {
+function bounded(response: Response, maxBytes: number): Response {
   if (!response.body) return response;
   let bytes = 0;
   const meter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       bytes += chunk.byteLength;
-      if (bytes > MAX_ANSWER_BYTES) {
-        throw new InvalidEmbeddingError(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
+      if (bytes > maxBytes) {
+        throw new OpenAIFailure('unusable', `the answer is longer than ${maxBytes} bytes`);
       }
       controller.enqueue(chunk);
     },
