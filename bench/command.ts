@@ -9,6 +9,8 @@ import {
   writeFigures,
 } from '../eval/command-line.js';
 import packageJson from '../package.json' with { type: 'json' };
+import { cache } from './cache.js';
+import { compile } from './compile.js';
 import { isolation } from './isolation.js';
 import { neighbour } from './neighbour.js';
 import { formatReport, formatSuites, type Measured } from './report.js';
@@ -18,7 +20,7 @@ import { sessions } from './sessions.js';
 import type { Effort, Suite } from './suite.js';
 
 /** Every suite, in the order in which they run; a new one is added here. */
-const SUITES: readonly Suite[] = [isolation, sessions, recall, neighbour];
+const SUITES: readonly Suite[] = [isolation, sessions, recall, compile, cache, neighbour];
 
 const DEFAULTS: Effort = {
   iterations: 1_000,

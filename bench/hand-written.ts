@@ -20,8 +20,8 @@ const APPEND = `
     FROM (SELECT coalesce(max(seq), 0) AS last FROM by_hand.messages WHERE tenant_id = $1 AND thread_id = $2) l,
          unnest($3::uuid[], $4::json[]) WITH ORDINALITY AS m (id, body, n)`;
 
-/** The rows that Triptych reads, by the index that it uses. */
-const NEWEST = `
+/** The rows that Triptych reads, by the index that it uses: $1 tenant, $2 thread, $3 how many. */
+export const NEWEST = `
   SELECT m.seq, m.message_id, m.body, m.tokens, m.created_at
     FROM shared.session_messages m
    WHERE m.tenant_id = $1 AND m.live AND m.namespace = ''

@@ -84,11 +84,11 @@ const SESSIONS = `
   SELECT id, thread, ${uuidOf(`id || ' ' || thread`)}, messages, messages, messages FROM threads`;
 
 const MESSAGES = `
-  INSERT INTO shared.session_messages (tenant_id, session_id, seq, message_id, format, body, tokens)
+  INSERT INTO shared.session_messages (tenant_id, session_id, seq, message_id, format, body, tokens, encoding)
   SELECT id, ${uuidOf(`id || ' ' || thread`)}, seq, 'message-' || seq, 'openai',
          json_build_object('role', CASE seq % 2 WHEN 1 THEN 'user' ELSE 'assistant' END,
                            'content', repeat(md5(seq::text) || ' ', 6)),
-         110
+         110, 'cl100k_base'
     FROM threads, generate_series(1, messages) AS seq`;
 
 /**

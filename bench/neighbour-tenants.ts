@@ -19,18 +19,25 @@ export async function registerTenants(
   { databaseUrl, serviceUrl }: { databaseUrl: string; serviceUrl: string },
   names: readonly string[],
 ): Promise<Tenant[]> {
+  const tenants: Tenant[] = [];
+  for (const apiKey of await registerKeys(databaseUrl, names))
+    tenants.push({ apiKey, requests: await fill(serviceUrl, apiKey) });
+  return tenants;
+}
+
+/** Registers tenants. @returns the API key of each */
+export async function registerKeys(databaseUrl: string, tenantIds: readonly string[]): Promise<string[]> {
   Logger.overrideLogger(false);
   const options = checkOptions({ database: { url: databaseUrl } });
   const owner = await new MigrationDataSource({ options, entities: [] }).initialize();
   try {
     const registry = new TenantRegistry(owner);
-    const tenants: Tenant[] = [];
-    for (const tenantId of names) {
+    const keys: string[] = [];
+    for (const tenantId of tenantIds) {
       await registry.create({ tenantId });
-      const { key } = await registry.createKey(tenantId);
-      tenants.push({ apiKey: key, requests: await fill(serviceUrl, key) });
+      keys.push((await registry.createKey(tenantId)).key);
     }
-    return tenants;
+    return keys;
   } finally {
     await owner.destroy();
   }

@@ -92,9 +92,10 @@ function productOf(database: Database, { options, embedder, close }: Parts): Pro
   const tenants = new TenantContext();
   const audit = new AuditLog(database, tenants);
   const idempotency = new Idempotency(database, tenants);
+  const counter = new TiktokenCounter();
   return {
-    memory: new LongTermMemory(database, options, embedder, tenants, audit, idempotency),
-    sessions: new SessionStore(database, tenants, new TiktokenCounter(), audit, idempotency),
+    memory: new LongTermMemory(database, options, embedder, tenants, audit, idempotency, counter),
+    sessions: new SessionStore(database, tenants, counter, audit, idempotency),
     tenants,
     close,
   };

@@ -6,7 +6,8 @@ import { vectorSpaceOf } from '../src/recall/vector-space.js';
 import type { Question } from './recall-data.js';
 import { DIMENSIONS } from './recall-embedder.js';
 
-const ENTER = `SELECT set_config('role', 'triptych_app', true), set_config('app.tenant_id', $1, true)`;
+/** Takes on the runtime role and the tenant $1 until the transaction ends. */
+export const ENTER = `SELECT set_config('role', 'triptych_app', true), set_config('app.tenant_id', $1, true)`;
 
 /** Every vector of the tenant compared, on the rows that Triptych stores: the reference of recall. */
 const EXACT = `
@@ -26,12 +27,12 @@ const USUAL_TABLE = `
   )`;
 
 /** With the memories that a statement finds, as a search answers them. */
-const withMemories = (nearest: string): string => `
+export const withMemories = (nearest: string): string => `
   SELECT n.distance, n."memoryId", m.* FROM (${nearest}) n
     JOIN shared.agent_memories m ON m.tenant_id = $1 AND m.memory_id = n."memoryId"
    ORDER BY n.distance`;
 
-const SPACE = vectorSpaceOf({ model: 'bench', dimensions: DIMENSIONS });
+export const SPACE = vectorSpaceOf({ model: 'bench', dimensions: DIMENSIONS });
 
 /** The ids alone, or the memories, too. */
 export type Wanted = 'ids' | 'memories';

@@ -47,7 +47,10 @@ export function triptych(product: Product, embedder: GivenVectors): Contestant {
  * LangGraph's store with its defaults, a tenant as a namespace. Its HNSW index is taken away while it is filled and built
  * afterwards, which gives the same index sooner.
  */
-export async function postgresStore(url: string, embedder: GivenVectors): Promise<Contestant> {
+export async function postgresStore(
+  url: string,
+  embedder: GivenVectors,
+): Promise<Contestant & { readonly client: PostgresStore }> {
   const store = new PostgresStore({
     connectionOptions: { connectionString: url, max: CALLERS },
     schema: STORE_SCHEMA,
@@ -64,6 +67,7 @@ export async function postgresStore(url: string, embedder: GivenVectors): Promis
     async ({ tenant, text }: Question): Promise<number> =>
       (await store.search([tenant.id], { query: text, mode, limit: LIMIT })).length;
   return {
+    client: store,
     fill: (batches) =>
       withoutVectorIndex(url, () =>
         eachOf(batches, CALLERS, (batch) =>

@@ -86,7 +86,7 @@ export async function withMemories<T>(
 
 /** Fills Triptych's tables through Triptych. */
 export async function storeBatch(
-  { memory, tenants }: Product,
+  { memory, tenants }: Pick<Product, 'memory' | 'tenants'>,
   embedder: GivenVectors,
   batch: Batch,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Timing } from './interleave.js';
-import type { Comparison, Effort, Findings, SizeComparison, Suite } from './suite.js';
+import type { Comparison, Effort, Findings, ShareComparison, SizeComparison, Suite } from './suite.js';
 
 /** What one suite measured; what `--json` writes for it. */
 export interface Measured extends Findings, Pick<Suite, 'ratioOf'> {
@@ -31,15 +31,17 @@ export function ratio(
 /** The report for a person: of each suite its tables, what it was measured on, and what it says. */
 export function formatReport({ versions, seconds, effort, suites }: Report): string {
   const blocks = suites.map((measured) => {
-    const { suite, variants, comparisons, sizes = [], surroundings, notes } = measured;
+    const { suite, variants, comparisons, sizes = [], shares = [], surroundings, notes } = measured;
     const names = Object.keys(variants);
+    const made = `${seconds.toFixed(0)} s · ${effort.iterations} iterations`;
     return [
-      ...align(timesTable(names, comparisons, measured.ratioOf)),
-      '',
+      ...(comparisons.length > 0 ? [...align(timesTable(names, comparisons, measured.ratioOf)), ''] : []),
       ...(sizes.length > 0 ? [...align(sizesTable(names, sizes)), ''] : []),
+      ...(shares.length > 0 ? [...align(sharesTable(names, shares)), ''] : []),
       [suite, ...versions, ...surroundings].join(' · '),
-      `${sampleCounts(comparisons)} samples a figure, in milliseconds · variants take turns · ${seconds.toFixed(0)} s` +
-        ` · ${effort.iterations} iterations`,
+      comparisons.length > 0
+        ? `${sampleCounts(comparisons)} samples a figure, in milliseconds · variants take turns · ${made}`
+        : made,
       ...Object.entries(variants).map(([name, meaning]) => `${name}: ${meaning}`),
       ...notes,
     ]
@@ -94,6 +96,13 @@ function sizesTable(variants: readonly string[], sizes: readonly SizeComparison[
   ];
 }
 
+function sharesTable(variants: readonly string[], shares: readonly ShareComparison[]): string[][] {
+  return [
+    ['percent', ...variants],
+    ...shares.map(({ what, shares: share }) => [what, ...variants.map((name) => percent(share[name]))]),
+  ];
+}
+
 /** The first column to the left, the others to the right, two spaces between. */
 function align(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
@@ -115,6 +124,10 @@ function milliseconds(value: number | undefined): string {
 
 function wholeBytes(value: number | undefined): string {
   return value === undefined ? '–' : Math.round(value).toLocaleString('en');
+}
+
+function percent(fraction = NaN): string {
+  return Number.isNaN(fraction) ? '–' : (100 * fraction).toFixed(1);
 }
 
 /** A ratio for a person: two digits that mean something, also far below 1. */

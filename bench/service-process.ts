@@ -5,16 +5,22 @@ import { join } from 'node:path';
 /** Longer than any migration of an empty database. */
 const START_WITHIN_MS = 60_000;
 
-/** The built service in a process of its own, on a port that the system gives. */
+/** The built service, or another script that says where it listens, in a process of its own, on a port that the system gives. */
 export class ServiceProcess {
   private constructor(
     private readonly process: ChildProcess,
     readonly url: string,
   ) {}
 
-  /** @param environment the settings; nothing of this process's own, nor of a file `.env`, joins them */
-  static async start(environment: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-    const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'src', 'main.js')], {
+  /**
+   * @param environment the settings; nothing of this process's own, nor of a file `.env`, joins them
+   * @param script built, from the folder of what is built
+   */
+  static async start(
+    environment: Readonly<Record<string, string>>,
+    script = 'src/main.js',
+  ): Promise<ServiceProcess> {
+    const child = spawn(process.execPath, [join(import.meta.dirname, '..', script)], {
       cwd: import.meta.dirname,
       env: { ...environment, HOST: '127.0.0.1', PORT: '0' },
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,8 +1,9 @@
-import { AIMessage, HumanMessage, type BaseMessage } from '@langchain/core/messages';
+import { AIMessage, HumanMessage, ToolMessage, type BaseMessage } from '@langchain/core/messages';
 import { copyCheckpoint, emptyCheckpoint, uuid6 } from '@langchain/langgraph-checkpoint';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import { parseJson } from '../src/database/parse-json.js';
 import type { Message } from '../src/session/message.js';
 
 const MESSAGES = 'messages';
@@ -16,8 +17,8 @@ export class StockSaver {
     this.saver = new PostgresSaver(pool, undefined, { schema: StockSaver.SCHEMA });
   }
 
-  static async open(url: string): Promise<StockSaver> {
-    const stock = new StockSaver(new pg.Pool({ connectionString: url, max: 4 }));
+  static async open(url: string, connections = 4): Promise<StockSaver> {
+    const stock = new StockSaver(new pg.Pool({ connectionString: url, max: connections }));
     await stock.saver.setup();
     return stock;
   }
@@ -63,6 +64,12 @@ export class StockSaver {
     );
   }
 
+  /** All of them, as a checkpoint holds them. */
+  async messages(threadId: string): Promise<BaseMessage[]> {
+    const checkpoint = await this.saver.get(configOf(threadId));
+    return checkpoint?.channel_values[MESSAGES] as BaseMessage[];
+  }
+
   async newest(threadId: string, limit: number): Promise<BaseMessage[]> {
     const head = await this.saver.getTuple(configOf(threadId));
     return (head?.checkpoint.channel_values[MESSAGES] as BaseMessage[]).slice(-limit);
@@ -77,7 +84,15 @@ function configOf(thread_id: string) {
   return { configurable: { thread_id, checkpoint_ns: '' } };
 }
 
-function asLangChain({ role, content }: Message): BaseMessage {
-  const fields = { id: uuidv7(), content: content as string };
-  return role === 'user' ? new HumanMessage(fields) : new AIMessage(fields);
+/** As LangGraph's users have it in their state. */
+export function asLangChain({ role, content, tool_calls, tool_call_id }: Message): BaseMessage {
+  const fields = { id: uuidv7(), content: (content ?? '') as string };
+  if (role === 'user') return new HumanMessage(fields);
+  if (role === 'tool') return new ToolMessage({ ...fields, tool_call_id: tool_call_id ?? '' });
+  const calls = (tool_calls ?? []).map(({ id, function: called }) => ({
+    id,
+    name: called?.name ?? '',
+    args: parseJson(called?.arguments ?? '{}') as Record<string, unknown>,
+  }));
+  return new AIMessage({ ...fields, tool_calls: calls });
 }

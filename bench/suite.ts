@@ -42,11 +42,19 @@ export interface SizeComparison {
   readonly bytes: Readonly<Record<string, number>>;
 }
 
+/** How much of a whole something is, in each of a suite's ways. */
+export interface ShareComparison {
+  readonly what: string;
+  /** By variant, from 0 to 1. */
+  readonly shares: Readonly<Record<string, number>>;
+}
+
 export interface Findings {
   /** What the suite ran on: versions, settings and sizes that its figures depend on. */
   readonly surroundings: readonly string[];
   readonly comparisons: readonly Comparison[];
   readonly sizes?: readonly SizeComparison[];
+  readonly shares?: readonly ShareComparison[];
   /** Remarks for the reader, such as a target and whether it was met. */
   readonly notes: readonly string[];
 }

@@ -36,7 +36,8 @@ Columns, in percent, averaged over the questions that name evidence:
   MRR          1 / rank of the first evidence among 25 results
   nDCG@10      discounted gain of the first 10 results over the best possible
   none found   questions without any result
-  kept TIER    share of the evidence that stands whole in the working context compiled for that model tier
+  kept TIER    share of the evidence that stands whole in the working context compiled for that model tier, without
+               spill-over; \`spilling\` beside it: with spill-over
 
 The second table has R@10 of the same questions: by words and vectors, by words alone, by vectors alone, and with one
 letter wrong in one word of each question, the mean of three such.

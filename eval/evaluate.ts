@@ -63,7 +63,7 @@ export async function evaluate(
   };
 }
 
-/** Searches in several ways, and compiles the working context of every tier, for a question with evidence. */
+/** Searches in several ways, and compiles the working context of every tier in both ways, for a question with evidence. */
 async function ask(
   { context, tiers }: Service,
   { memories, messages }: StoredConversation,
@@ -83,25 +83,31 @@ async function ask(
     vectors: [await find(q, 'semantic')],
     misspelt: await Promise.all(SLIPS.map((seed) => find(misspell(q, seed), 'hybrid'))),
   };
-  const evidenceKept: Record<string, number> = {};
-  for (const [tier, tokens] of tiers) {
+  const kept = async (tier: string, tokens: number, spillOver: boolean): Promise<number> => {
     const { receipt, degraded } = await context.compileWorkingContext({
       threadId: THREAD,
       systemPrompt: SYSTEM_PROMPT,
       task: { description: q },
       modelTier: tier,
       memoryLimit: Math.min(MOST_MEMORIES, Math.ceil(tokens / TOKENS_PER_MEMORY)),
+      spillOver,
     });
     // A context without its memories would pass for one that lost the evidence.
     if (degraded.length > 0) throw new Error(`A context is degraded: ${JSON.stringify(degraded)}`);
-    const kept = new Set(
+    const whole = new Set(
       receipt.items
         .filter(({ decision }) => decision === 'kept')
         .map(({ id }) => memories.get(id) ?? messages.get(id)),
     );
-    evidenceKept[tier] = [...relevant].filter((id) => kept.has(id)).length / relevant.size;
+    return [...relevant].filter((id) => whole.has(id)).length / relevant.size;
+  };
+  const evidenceKept: Record<string, number> = {};
+  const evidenceKeptSpilling: Record<string, number> = {};
+  for (const [tier, tokens] of tiers) {
+    evidenceKept[tier] = await kept(tier, tokens, false);
+    evidenceKeptSpilling[tier] = await kept(tier, tokens, true);
   }
-  return { ranked, relevant, searchMs, evidenceKept, otherwise };
+  return { ranked, relevant, searchMs, evidenceKept, evidenceKeptSpilling, otherwise };
 }
 
 /** What in a conversation makes its figures less than they seem. */

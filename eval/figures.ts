@@ -7,8 +7,10 @@ export interface Outcome {
   /** Ids of the documents that hold the evidence; not empty. */
   relevant: ReadonlySet<string>;
   searchMs: number;
-  /** By model tier: the share of the evidence that stands whole in the compiled context. */
+  /** By model tier: the share of the evidence that stands whole in the compiled context, each section within its share. */
   evidenceKept: Readonly<Record<string, number>>;
+  /** The same with spill-over. */
+  evidenceKeptSpilling: Readonly<Record<string, number>>;
   /** What other searches for the same found; of each way one list or more, as `ranked`. */
   otherwise: Readonly<Record<Otherwise, readonly (readonly string[])[]>>;
 }
@@ -30,8 +32,10 @@ export interface Summary {
   ndcgAt10: number;
   /** The share of the questions for which nothing at all was found. */
   zeroResults: number;
-  /** By model tier. */
+  /** By model tier, without spill-over. */
   evidenceKept: Record<string, number>;
+  /** By model tier, with it. */
+  evidenceKeptSpilling: Record<string, number>;
   /** `recallAt10` of other searches for the same. */
   recallAt10Otherwise: Record<Otherwise, number>;
   /** Milliseconds of one search, the embedding of the question included. */
@@ -50,6 +54,8 @@ export interface Figures extends Summary {
 export function summarize(outcomes: readonly Outcome[], tiers: readonly string[]): Summary {
   const over = (measure: (outcome: Outcome) => number): number[] => outcomes.map(measure);
   const recall = (k: number): number[] => over(({ ranked, relevant }) => recallAt(ranked, relevant, k));
+  const byTier = (kept: (outcome: Outcome) => Outcome['evidenceKept']): Record<string, number> =>
+    Object.fromEntries(tiers.map((tier) => [tier, mean(over((outcome) => kept(outcome)[tier] ?? NaN))]));
   const searchMs = over((outcome) => outcome.searchMs);
   return {
     questions: outcomes.length,
@@ -60,9 +66,8 @@ export function summarize(outcomes: readonly Outcome[], tiers: readonly string[]
     mrr: mean(over(({ ranked, relevant }) => reciprocalRank(ranked, relevant))),
     ndcgAt10: mean(over(({ ranked, relevant }) => ndcgAt(ranked, relevant, 10))),
     zeroResults: mean(over(({ ranked }) => (ranked.length === 0 ? 1 : 0))),
-    evidenceKept: Object.fromEntries(
-      tiers.map((tier) => [tier, mean(over(({ evidenceKept }) => evidenceKept[tier] ?? NaN))]),
-    ),
+    evidenceKept: byTier(({ evidenceKept }) => evidenceKept),
+    evidenceKeptSpilling: byTier(({ evidenceKeptSpilling }) => evidenceKeptSpilling),
     recallAt10Otherwise: Object.fromEntries(
       OTHERWISE.map((way) => [
         way,

@@ -16,7 +16,8 @@ export interface Report {
 /** The report for a person: two tables with a row for each data set, what it was measured on, and the notes. */
 export function formatReport({ setup, seconds, tiers, datasets }: Report): string {
   const head = ['data set', 'docs', 'questions', 'R@5', 'R@10', '95 % interval', 'R@25', 'MRR', 'nDCG@10'];
-  const columns = [...head, 'none found', ...tiers.map((tier) => `kept ${tier}`), 'p50 ms', 'p95 ms'];
+  const kept = tiers.flatMap((tier) => [`kept ${tier}`, 'spilling']);
+  const columns = [...head, 'none found', ...kept, 'p50 ms', 'p95 ms'];
   const rows = datasets.map((figures) => [
     figures.dataset,
     String(figures.documents),
@@ -28,7 +29,10 @@ export function formatReport({ setup, seconds, tiers, datasets }: Report): strin
     percent(figures.mrr),
     percent(figures.ndcgAt10),
     percent(figures.zeroResults),
-    ...tiers.map((tier) => percent(figures.evidenceKept[tier])),
+    ...tiers.flatMap((tier) => [
+      percent(figures.evidenceKept[tier]),
+      percent(figures.evidenceKeptSpilling[tier]),
+    ]),
     figures.searchMs.p50.toFixed(1),
     figures.searchMs.p95.toFixed(1),
   ]);

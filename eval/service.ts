@@ -8,7 +8,7 @@ import { Database } from '../src/database/database.js';
 import { Embedder } from '../src/embeddings/embedder.js';
 import { LongTermMemory } from '../src/memory/long-term-memory.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
-import { TOKEN_BUDGET, type TokenBudget } from '../src/working-context/token-budget.js';
+import { resolveBudget, TOKEN_BUDGET, type TokenBudget } from '../src/working-context/token-budget.js';
 
 /** What the figures were measured on. */
 export interface Setup {
@@ -33,8 +33,11 @@ export class Service {
     this.context = app.get(ContextManager);
     this.memory = app.get(LongTermMemory);
     this.tenants = app.get(TenantContext);
-    const { tiers } = app.get<TokenBudget>(TOKEN_BUDGET);
-    this.tiers = new Map(Object.entries(tiers).sort(([, a], [, b]) => a - b));
+    const budget = app.get<TokenBudget>(TOKEN_BUDGET);
+    const sizes = Object.keys(budget.tiers).map(
+      (tier) => [tier, resolveBudget(budget, { tier }).total] as const,
+    );
+    this.tiers = new Map(sizes.sort(([, a], [, b]) => a - b));
   }
 
   /**

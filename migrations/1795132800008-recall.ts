@@ -28,6 +28,9 @@ const GRANTS = [
  * `memory_facts` is an index of metadata for filters, as plain rows, since row-level security would keep GIN from being
  * used: src/memory/memory-facts.ts says what a fact is. Rows are found again by their memory alone, whatever made them.
  *
+ * `agent_memories.tokens` is what the memory's line in a prompt takes, in the encoding beside it: null for one of the
+ * version before.
+ *
  * `memory_revisions` keeps what a memory was before a change, with what found it then: a row takes its postings and
  * vectors along as arrays, which a search of the past reads from end to end.
  */
@@ -40,7 +43,9 @@ export class Recall1795132800008 implements MigrationInterface {
         ADD COLUMN revision integer NOT NULL DEFAULT 1,
         ADD COLUMN stored_by text,
         ADD COLUMN copies integer NOT NULL DEFAULT 1,
-        ADD COLUMN retracted_at timestamptz(3)`);
+        ADD COLUMN retracted_at timestamptz(3),
+        ADD COLUMN tokens integer,
+        ADD COLUMN token_encoding text`);
     await queryRunner.query(`
       CREATE TABLE shared.recall_documents (
         tenant_id        text NOT NULL,
@@ -206,7 +211,8 @@ export class Recall1795132800008 implements MigrationInterface {
     await queryRunner.query(`DROP INDEX shared.agent_memories_changed`);
     await queryRunner.query(`
       ALTER TABLE shared.agent_memories
-        DROP COLUMN revision, DROP COLUMN stored_by, DROP COLUMN copies, DROP COLUMN retracted_at`);
+        DROP COLUMN revision, DROP COLUMN stored_by, DROP COLUMN copies, DROP COLUMN retracted_at,
+        DROP COLUMN tokens, DROP COLUMN token_encoding`);
   }
 }
 

@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import type { TriptychOptions } from './config/options.js';
 import { ContextController } from './context/context.controller.js';
 import { ContextModule } from './context/context.module.js';
+import { ReceiptsController } from './context/receipts.controller.js';
 import { SearchController } from './context/search.controller.js';
 import { Database } from './database/database.js';
 import { Embedder } from './embeddings/embedder.js';
@@ -30,6 +31,7 @@ export class AppModule {
         MemoryController,
         SearchController,
         ContextController,
+        ReceiptsController,
         HealthController,
         MetricsController,
       ],

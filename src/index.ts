@@ -1,5 +1,6 @@
 /** The whole public surface of Triptych as a library, by name. */
-export { ContextManager, type CompileRequest } from './context/context-manager.js';
+export { ContextManager, type CompiledContext } from './context/context-manager.js';
+export type { CompileRequest } from './context/compile-request.js';
 export {
   ContextSearch,
   type ContextSearchOptions,
@@ -37,14 +38,40 @@ export type { RecallMode } from './recall/rank.js';
 export { WorkingContextModule } from './working-context/working-context.module.js';
 export { WorkingContextCompiler } from './working-context/working-context-compiler.js';
 export { assemblePrompt } from './working-context/prompt.js';
+export {
+  formatPrompt,
+  renderPrompt,
+  type OpenAIPrompt,
+  type Prompt,
+  type PromptOfFormat,
+  type RenderedPrompt,
+} from './working-context/format-prompt.js';
+export { PROMPT_FORMATS, type PromptFormat } from './working-context/prompt-format.js';
+export type { AnthropicMessage, AnthropicPrompt } from './working-context/anthropic-prompt.js';
+export { toChatMessages, type LangChainPrompt } from './working-context/langchain-prompt.js';
 export { parseContextBlock } from './working-context/memory-block.js';
-export { DEFAULT_TOKEN_BUDGET, TOKEN_BUDGET, type TokenBudget } from './working-context/token-budget.js';
-export type { ItemReceipt, Reason, Receipt, SectionReceipt } from './working-context/receipt.js';
-export type { ResolvedBudget } from './working-context/token-budget.js';
+export {
+  DEFAULT_TOKEN_BUDGET,
+  TOKEN_BUDGET,
+  type BudgetChange,
+  type ResolvedBudget,
+  type Shares,
+  type TierBudget,
+  type TokenBudget,
+} from './working-context/token-budget.js';
+export type {
+  ItemReceipt,
+  Reason,
+  Receipt,
+  SectionReceipt,
+  SharedPrefix,
+} from './working-context/receipt.js';
 export type {
   CompileInput,
+  Counting,
   Degradation,
   OfferedMemory,
+  Overflow,
   RelevantMemory,
   Task,
   TokenUsage,
@@ -59,6 +86,14 @@ export { RequireScope } from './tenancy/required-scope.js';
 export { AuthenticationGuard, identityOf } from './tenancy/authentication.guard.js';
 export { TenantInterceptor } from './tenancy/tenant.interceptor.js';
 
+export {
+  Summarizer,
+  SummaryFailedError,
+  type SpokenMessage,
+  type SummaryRequest,
+} from './summaries/summarizer.js';
+export { ContextReceipts } from './context/context-receipts.js';
+export { printReceipt } from './working-context/receipt-text.js';
 export { Embedder, type EmbeddingKind, type QueryWeights } from './embeddings/embedder.js';
 export { TokenCounter } from './tokens/token-counter.js';
 export { ProblemFilter } from './http/problem.filter.js';

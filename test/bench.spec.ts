@@ -1,3 +1,4 @@
+// Over 200 lines: every suite once, with next to nothing to measure.
 import { describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -5,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { main } from '../bench/command.js';
+import { threadOf } from '../bench/compile-messages.js';
 import { message } from '../bench/conversation.js';
 import { interleave } from '../bench/interleave.js';
 import { batchesOf, questionsOfAll, tenantOf, zipfTenants } from '../bench/recall-data.js';
@@ -14,6 +16,8 @@ import { throughputOf } from '../bench/recall-throughput.js';
 import { ClusteredVectors } from '../bench/recall-vectors.js';
 import { formatReport, type Report } from '../bench/report.js';
 import { atLeast, atMost } from '../bench/target.js';
+import { mean } from '../eval/metrics.js';
+import { groupMessages } from '../src/working-context/message-groups.js';
 
 /** Runs the command as it would run from a shell. */
 async function bench(args: string[], environment: NodeJS.ProcessEnv = {}) {
@@ -218,6 +222,23 @@ describe('a report', () => {
   });
 });
 
+describe('a report without times', () => {
+  it('has a table of shares in percent', () => {
+    const shares = [{ what: 'a prompt', shares: { ours: 0.915, theirs: 0.3 } }];
+    const suite = { suite: 'example', variants: { ours: '', theirs: '', absent: '' }, surroundings: [] };
+    const printed = formatReport({
+      versions: [],
+      startedAt: '2026-01-01T00:00:00Z',
+      seconds: 1,
+      effort: { iterations: 3, tenants: 1, largest: 1, longest: 1, seconds: 1, rows: 1 },
+      suites: [{ ...suite, comparisons: [], shares, notes: [] }],
+    });
+    expect(printed).toMatch(
+      /^percent +ours +theirs +absent\na prompt +91\.5 +30\.0 +–\n\nexample\n1 s · 3 iterations\n/,
+    );
+  });
+});
+
 describe('a request that cannot be met', () => {
   it.each<[what: string, args: string[], why: RegExp]>([
     ['no server', [], /neither DATABASE_URL nor TEST_DATABASE_URL is set\.\n.*\.ci\/postgres start/],
@@ -252,6 +273,8 @@ describe('a request that cannot be met', () => {
       'isolation',
       'sessions',
       'recall',
+      'compile',
+      'cache',
       'neighbour',
     ])
       expect(printed).toContain(word);
@@ -396,22 +419,96 @@ describeOnPostgres('the suite of recall · postgres', () => {
   }, 120_000);
 });
 
-// Its processes run the built files, and so does the command itself here.
+/** Its processes run the built files, and so does the command itself here. */
+function figuresOfBuilt(args: string[]): { printed: string; report: Report } {
+  const folder = mkdtempSync(join(tmpdir(), 'triptych-bench-'));
+  const json = join(folder, 'figures.json');
+  try {
+    const printed = execFileSync(process.execPath, ['dist/bench/run.js', ...args, '--json', json], {
+      encoding: 'utf8',
+      env: { ...process.env, DATABASE_URL: server },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return { printed, report: JSON.parse(readFileSync(json, 'utf8')) as Report };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('the conversation of the compile suite', () => {
+  it('has messages of 450 characters on average, and no answer of a tool without its call', () => {
+    for (const length of [1, 3, 10, 101, 1_000]) {
+      const messages = threadOf(length);
+      expect(messages).toHaveLength(length);
+      expect(threadOf(length)).toEqual(messages);
+      expect(groupMessages(messages.map((message) => ({ message }))).map(({ standing }) => standing)).toEqual(
+        expect.not.arrayContaining(['orphan_tool_result', 'unanswered_tool_call']),
+      );
+    }
+    const texts = threadOf(1_000).flatMap(({ content }) => (typeof content === 'string' ? [content] : []));
+    expect(mean(texts.map(({ length }) => length))).toBeGreaterThan(430);
+    expect(mean(texts.map(({ length }) => length))).toBeLessThan(470);
+  });
+});
+
+describeOnPostgres('the suite of the prompt cache · postgres', () => {
+  it('replays conversations beside two ways to trim them, and leaves no database behind', async () => {
+    const { code, printed, report } = await figuresOf(['cache', '--longest', '90', '--rows', '20']);
+    expect(code).toBe(0);
+    expect(printed).toMatch(/^percent +Triptych +by message +by turn\nfast, no memories +\d/);
+    const [suite] = report.suites;
+    expect(suite?.shares?.map(({ what }) => what)).toEqual([
+      'fast, no memories',
+      'reasoning, no memories',
+      'fast, 10 memories',
+      'reasoning, 10 memories',
+    ]);
+    const [fast, , recalling] = suite?.shares?.map(({ shares }) => shares) ?? [];
+    // 45 turns are five times what the history of `fast` holds, so message by message nearly each begins anew.
+    expect(fast?.['Triptych']).toBeGreaterThan(1.2 * (fast?.['by message'] ?? Infinity));
+    // Memories are not the same in any two turns.
+    for (const way of ['Triptych', 'by message', 'by turn'])
+      expect(recalling?.[way]).toBeLessThan(fast?.[way] ?? 0);
+    expect(printed).toMatch(/^fast, no memories: of 43 turns the history begins anew in Triptych at \d+ /m);
+    expect(await databases()).toEqual([]);
+  }, 240_000);
+});
+
+describeOnPostgres('the suite of compiling · postgres', () => {
+  it('measures a compile beside reads by hand, other ways to compile and a bare route', () => {
+    const { printed, report } = figuresOfBuilt([
+      'compile',
+      '--rows',
+      '60',
+      '--longest',
+      '60',
+      '--iterations',
+      '3',
+      '--seconds',
+      '1',
+    ]);
+    expect(
+      report.suites[0]?.comparisons.map(({ operation, timings }) => [operation, Object.keys(timings)]),
+    ).toEqual([
+      ['compile, thread of 60', ['Triptych', 'in turn', 'at once']],
+      [expect.stringMatching(/^\d+ messages of 60 alone$/), ['Triptych', 'in turn']],
+      ['10 memories alone', ['Triptych', 'in turn']],
+      ['compile 50 messages and 10 memories, without any read', ['Triptych']],
+      ['compile, thread of 60, tenant of 12', ['Triptych', 'first design', 'LangGraph']],
+      ['compile, thread of 60, tenant of 60', ['Triptych', 'first design', 'LangGraph']],
+      ['HTTP compile, thread of 60, tenant of 12', ['Triptych', 'bare route']],
+      ['HTTP compile, thread of 60, tenant of 60', ['Triptych', 'bare route']],
+    ]);
+    expect(printed).toMatch(
+      /^compile, thread of 60, tenant of 12, per second: Triptych [\d.]+, first design /m,
+    );
+    expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(5);
+  }, 240_000);
+});
+
 describeOnPostgres('the suite of the neighbour · postgres', () => {
   it('sends a calm load alone and beside a flood', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'triptych-bench-'));
-    const json = join(folder, 'figures.json');
-    const printed = execFileSync(
-      process.execPath,
-      ['dist/bench/run.js', 'neighbour', '--seconds', '1', '--json', json],
-      {
-        encoding: 'utf8',
-        env: { ...process.env, DATABASE_URL: server },
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    );
-    const report = JSON.parse(readFileSync(json, 'utf8')) as Report;
-    rmSync(folder, { recursive: true });
+    const { printed, report } = figuresOfBuilt(['neighbour', '--seconds', '1']);
     expect(printed).toMatch(/^operation +beside p50 +p99 +alone p50 +p99 +× alone\nall requests /);
     expect(report.suites[0]?.comparisons.map(({ operation }) => operation)).toEqual([
       'all requests',

@@ -71,6 +71,11 @@ describe('.env.example', () => {
       'TENANT_CONCURRENCY',
       'OPENAI_API_KEY',
       'OPENAI_BASE_URL',
+      'SUMMARY_MODEL',
+      'SUMMARY_BASE_URL',
+      'SUMMARY_API_KEY',
+      'TOKEN_MODEL',
+      'TOKEN_ENCODING',
     ]);
   });
 });

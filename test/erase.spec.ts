@@ -23,6 +23,7 @@ const TABLES = [
   'shared.agent_memories',
   'shared.api_keys',
   'shared.audit_log',
+  'shared.context_receipts',
   'shared.idempotency_key_objects',
   'shared.idempotency_keys',
   'shared.memory_embeddings',
@@ -34,6 +35,7 @@ const TABLES = [
   'shared.recall_postings',
   'shared.recall_settings',
   'shared.session_messages',
+  'shared.session_summaries',
   'shared.sessions',
   'shared.tenants',
   'shared.usage',
@@ -71,6 +73,12 @@ describeOnEachEngine('erase', (createDatabase) => {
         VALUES ('${tenant}', '${tenant}.k', 'salt', 'hash', '{read}');
       INSERT INTO shared.idempotency_keys (tenant_id, key, status) VALUES ('${tenant}', '${MARKER}', 201);
       INSERT INTO shared.idempotency_key_objects VALUES ('${tenant}', gen_random_uuid(), '${MARKER}');
+      INSERT INTO shared.context_receipts
+          (tenant_id, receipt_id, thread_id, created_at, tier, tokens, hash, receipt, fingerprints)
+        VALUES ('${tenant}', gen_random_uuid(), 'trip', now(), 'fast', 3, '', '{"id":"${MARKER}"}', '');
+      INSERT INTO shared.session_summaries
+        SELECT tenant_id, session_id, 1, '${MARKER}', 1, 'cl100k_base', 'model' FROM shared.sessions
+         WHERE tenant_id = '${tenant}';
       INSERT INTO shared.usage VALUES ('${tenant}', '2026-05-08', 3);
       COMMIT`);
   }

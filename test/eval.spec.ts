@@ -114,6 +114,7 @@ describe('the summary of outcomes', () => {
       relevant,
       searchMs,
       evidenceKept: { small },
+      evidenceKeptSpilling: { small: 1 },
       otherwise: { words: [ranked], vectors: [[]], misspelt: [ranked, ['y'], []] },
     });
     const outcomes = [
@@ -128,6 +129,7 @@ describe('the summary of outcomes', () => {
       mrr: 0.25,
       zeroResults: 0.25,
       evidenceKept: { small: 0.375 },
+      evidenceKeptSpilling: { small: 1 },
       recallAt10Otherwise: { words: 0.25, vectors: 0, misspelt: expect.closeTo(0.25 / 3, 12) },
       searchMs: { p50: 2.5 },
     });
@@ -243,7 +245,9 @@ describe('a whole run', () => {
 
   it('prints an aligned table and what it was measured on', () => {
     const [head = '', row = '', blank, others, other, end, made] = answer.printed.split('\n');
-    expect(head).toMatch(/^data set +docs +questions +R@5 +R@10 .*kept small +kept large/);
+    expect(head).toMatch(
+      /^data set +docs +questions +R@5 +R@10 .*kept small +spilling +kept large +spilling +p50 ms/,
+    );
     expect(row).toMatch(/^shop +34 +3 +50\.0 +50\.0 +0\.0 – 100\.0 +50\.0 +66\.7 /);
     expect(row).toHaveLength(head.length);
     expect([blank, end]).toEqual(['', '']);
@@ -271,7 +275,12 @@ describe('the choice of data', () => {
 describe('a database that outlives the run', () => {
   let service: Service;
   beforeAll(async () => {
-    service = await Service.start({});
+    // Whatever a setting says of spill-over, both are measured.
+    service = await Service.start({
+      TOKEN_BUDGETS: '{"small": 1600}',
+      DEFAULT_TIER: 'small',
+      SPILL_OVER: 'true',
+    });
   });
   afterAll(() => service.close());
 
@@ -298,6 +307,18 @@ describe('a database that outlives the run', () => {
       },
     ]);
     expect(await left()).toEqual({ memories: [], threads: 0 });
+  });
+
+  it('tells the evidence that a context keeps with spill-over from that without', async () => {
+    const conversation = {
+      id: 'three',
+      docs: [lesson, ...bicycles],
+      queries: [{ id: 'asked', q: 'Which bicycle of the shop has a chain?', rel: ['lesson'] }],
+    };
+    const set = { name: 'shop', tenants: [conversation] };
+    const figures = await evaluate(service, set, 'eval-spill', () => undefined);
+    // The share of the history has no room for the oldest of 31 messages; with what the system prompt leaves it has.
+    expect(figures).toMatchObject({ evidenceKept: { small: 0 }, evidenceKeptSpilling: { small: 1 } });
   });
 });
 

@@ -15,6 +15,7 @@ import type { NewMemory } from '../src/memory/memory-input.js';
 import { AuditLog } from '../src/tenancy/audit-log.js';
 import { Idempotency } from '../src/tenancy/idempotency.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
+import { TokenCounter } from '../src/tokens/token-counter.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { TestService } from './support/service.js';
 
@@ -179,6 +180,7 @@ describeOnEachEngine('text search of a tenant', (createDatabase) => {
       app.get(TenantContext),
       app.get(AuditLog),
       app.get(Idempotency),
+      app.get(TokenCounter),
     );
     await tenant.store('We went camping.');
     const same = new Tenant(service, tenant.id, german);

@@ -27,6 +27,12 @@ const port = z.int().min(0).max(65_535);
 const share = z.number().min(0).max(1);
 const sum = (shares: Record<string, number>): number =>
   Object.values(shares).reduce((total, value) => total + value, 0);
+const shares = z
+  .strictObject({ systemPrompt: share, sessionHistory: share, relevantContext: share, taskAndBuffer: share })
+  .refine((shares) => Math.abs(sum(shares) - 1) <= 1e-9, {
+    error: ({ input }) => `the four shares must add up to 1, not ${sum(input as Record<string, number>)}`,
+  });
+const tierTotal = z.int().min(256).max(10_000_000);
 
 /** A key set fetched in the clear could be replaced on its way, and every token with it. */
 function isConfidential(url: string): boolean {
@@ -119,29 +125,61 @@ const settingsSchema = z.strictObject({
           error: 'must be the name of a text search configuration, such as english',
         })
         .default('english'),
+      /** How long a compile waits for memories, in milliseconds; then it goes on without them. */
+      timeoutMs: z.int().min(10).max(600_000).default(5_000),
+    })
+    .prefault({}),
+  receipts: z
+    .strictObject({
+      /** Receipts that are kept of each thread, the newest; 0: none is written or read. */
+      kept: z.int().min(0).max(1_000).default(20),
+    })
+    .prefault({}),
+  /** The rolling summary of what the history of a thread no longer shows. */
+  summary: z
+    .strictObject({
+      /** Name of a chat-completions model; absent: no summaries. */
+      model: z.string().min(1).max(200).optional(),
+      /** Longest summary, in tokens; what is longer is cut. */
+      maxTokens: z.int().min(50).max(8_000).default(500),
+      /** For one request to the model, in milliseconds, retries included. */
+      timeoutMs: z.int().min(100).max(600_000).default(60_000),
+      /** Absent: `embeddings.baseUrl`, and with it `embeddings.apiKey`. */
+      baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+      /** Absent: `embeddings.apiKey`, unless `summary.baseUrl` names another server. */
+      apiKey: z.string().min(1).optional(),
     })
     .prefault({}),
   budget: z
     .strictObject({
-      /** Context window of each model tier, in tokens. */
+      /** Context window of each model tier, in tokens, or that with shares of the tier's own. */
       tiers: z
-        .record(z.string().min(1).max(64), z.int().min(256).max(10_000_000))
+        .record(
+          z.string().min(1).max(64),
+          z.union([
+            tierTotal,
+            z.strictObject({
+              total: tierTotal,
+              shares: shares.optional(),
+              spillOver: z.boolean().optional(),
+            }),
+          ]),
+        )
         .default({ fast: 8_000, reasoning: 32_000 }),
       defaultTier: z.string().default('reasoning'),
-      shares: z
-        .strictObject({
-          systemPrompt: share,
-          sessionHistory: share,
-          relevantContext: share,
-          taskAndBuffer: share,
-        })
-        .refine((shares) => Math.abs(sum(shares) - 1) <= 1e-9, {
-          error: ({ input }) =>
-            `the four shares must add up to 1, not ${sum(input as Record<string, number>)}`,
-        })
-        .default({ systemPrompt: 0.15, sessionHistory: 0.35, relevantContext: 0.35, taskAndBuffer: 0.15 }),
+      shares: shares.default({
+        systemPrompt: 0.15,
+        sessionHistory: 0.35,
+        relevantContext: 0.35,
+        taskAndBuffer: 0.15,
+      }),
+      /** The part of its room that a history may leave unused to begin where it began; 0: message by message. */
+      historyStep: z.number().min(0).max(0.5).default(0.25),
       spillOver: z.boolean().default(false),
-      encoding: z.string().min(1).default('cl100k_base'),
+      /** In which tokens are counted; absent: that of `model`, or cl100k_base. */
+      encoding: z.string().min(1).optional(),
+      /** Whose tokens are counted: names an encoding and a safety factor (src/tokens/model-counting.ts). */
+      model: z.string().min(1).max(200).optional(),
     })
     .refine(({ tiers, defaultTier }) => Object.hasOwn(tiers, defaultTier), {
       error: ({ input }) =>
@@ -181,6 +219,23 @@ const [issuer, audience, jwksUrl] = [
   neededByJwt('jwksUrl'),
 ] as const;
 
+const SUMMARY_SERVER = [
+  ['summary', 'apiKey'],
+  ['summary', 'baseUrl'],
+  ['embeddings', 'apiKey'],
+  ['embeddings', 'baseUrl'],
+] as const;
+const summaryServer = {
+  holds: (settings: Unchecked) =>
+    settings?.summary?.['model'] === undefined ||
+    SUMMARY_SERVER.some(([room, setting]) => settings[room]?.[setting] !== undefined),
+  otherwise: {
+    path: ['summary', 'model'],
+    error: 'needs SUMMARY_BASE_URL, SUMMARY_API_KEY, OPENAI_BASE_URL or OPENAI_API_KEY',
+    when: always,
+  },
+};
+
 /**
  * Every setting, with its default. The same schema checks the environment of the service
  * (`loadOptions`) and the argument of `ContextModule.forRoot`.
@@ -197,7 +252,8 @@ export const optionsSchema = settingsSchema
   )
   .refine(issuer.holds, issuer.otherwise)
   .refine(audience.holds, audience.otherwise)
-  .refine(jwksUrl.holds, jwksUrl.otherwise);
+  .refine(jwksUrl.holds, jwksUrl.otherwise)
+  .refine(summaryServer.holds, summaryServer.otherwise);
 
 /** What `ContextModule.forRoot` takes: any part of the settings, the rest at its default. */
 export type TriptychSettings = z.input<typeof optionsSchema>;

@@ -1,35 +1,39 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { requireInteger, requireStorable, requireText } from '../database/storable.js';
-import { EmbeddingsUnavailableError, InvalidEmbeddingError, InvalidInputError } from '../errors.js';
+import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { LongTermMemory } from '../memory/long-term-memory.js';
-import { MAX_AGENT_ID, MAX_CONTENT, type NewMemory } from '../memory/memory-input.js';
+import type { NewMemory } from '../memory/memory-input.js';
 import type { MemoryEntry, ScoredMemory } from '../memory/memory-entry.entity.js';
 import type { SearchOptions } from '../memory/memory-query.js';
-import { MAX_PAGE, SessionStore } from '../session/session-store.js';
-import { requireThreadId } from '../session/thread-id.js';
+import type { RecentHistory } from '../session/recent-history.js';
+import { SessionStore } from '../session/session-store.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
-import { resolveBudget, TOKEN_BUDGET, type TokenBudget } from '../working-context/token-budget.js';
+import { countingWith } from '../tokens/model-counting.js';
+import { TokenCounter } from '../tokens/token-counter.js';
+import { TokenCounters } from '../tokens/token-counters.js';
+import { renderPrompt, type Prompt } from '../working-context/format-prompt.js';
+import { taskMessage } from '../working-context/prompt.js';
+import type { Receipt } from '../working-context/receipt.js';
+import { fingerprintsOf, sharedPrefix, type Fingerprints } from '../working-context/shared-prefix.js';
+import {
+  resolveBudget,
+  spillsOver,
+  TOKEN_BUDGET,
+  type TokenBudget,
+} from '../working-context/token-budget.js';
 import { WorkingContextCompiler } from '../working-context/working-context-compiler.js';
-import type { Degradation, Task, WorkingContext } from '../working-context/working-context.js';
+import type { CompileInput, Counting, WorkingContext } from '../working-context/working-context.js';
+import { validateCompile, type CompileRequest } from './compile-request.js';
+import { ContextReceipts } from './context-receipts.js';
+import { ContextRecall } from './context-recall.js';
+import { HistoryFolding } from './history-folding.js';
 
-/** In UTF-16 units; what does not fit the budget is cut, what is larger than this is a mistake. */
-const MAX_PROMPT = 1_000_000;
-/** Tokens of the shortest message: overhead, role and one token of text. */
-const SMALLEST_MESSAGE = 5;
+/** In another encoding a thread may have fewer tokens than were counted when it was written: read more of it then. */
+const OTHER_ENCODING = 2;
 
-export interface CompileRequest {
-  threadId: string;
-  systemPrompt: string;
-  /** What the model is to do now; its description is also what memories are searched by. */
-  task: Task;
-  /** Default: the default tier of the token budget. */
-  modelTier?: string;
-  /** Only memories of this agent. */
-  agentId?: string;
-  /** At most this many memories; default 10, 0 for none. */
-  memoryLimit?: number;
-  /** What a section leaves unused goes to the next that needs it. */
-  spillOver?: boolean;
+/** A working context, and what it is as a request to a provider where a format was asked for. */
+export interface CompiledContext extends WorkingContext {
+  /** The parts of the context as the format wants them, ready to send. */
+  prompt?: Prompt;
 }
 
 /** The three tiers joined: one call gives what a model is to see next. */
@@ -41,47 +45,69 @@ export class ContextManager {
     /** Tier 1, for threads and for `graph.compile({ checkpointer: context.session.checkpointer })`. */
     readonly session: SessionStore,
     private readonly memory: LongTermMemory,
+    private readonly recall: ContextRecall,
     private readonly compiler: WorkingContextCompiler,
+    private readonly receipts: ContextReceipts,
+    private readonly folding: HistoryFolding,
     private readonly tenants: TenantContext,
+    private readonly counter: TokenCounter,
+    private readonly counters: TokenCounters,
     @Inject(TOKEN_BUDGET) private readonly budget: TokenBudget,
+    @Inject(TRIPTYCH_OPTIONS) private readonly options: TriptychOptions,
   ) {}
 
   /**
-   * Reads the thread's history and recalls memories, in parallel, and compiles both with the system
-   * prompt and the task into a context within the tier's budget. When memories cannot be recalled, the
+   * Reads the thread's newest history and recalls memories, in parallel, and compiles both with the system
+   * prompt and the task into a context within the tier's budget. When memories cannot be recalled in time, the
    * context is compiled without them and says so in `degraded`.
    * @throws InvalidInputError, UnknownTierError, BudgetExceededError, TenantRequiredError
    */
-  async compileWorkingContext(request: CompileRequest): Promise<WorkingContext> {
-    this.tenants.require();
-    validate(request);
-    const { threadId, systemPrompt, task, modelTier = this.budget.defaultTier, spillOver } = request;
-    const caps = resolveBudget(this.budget, modelTier);
-    const limit = Math.min(MAX_PAGE, Math.ceil(caps.total / SMALLEST_MESSAGE));
-    const degraded: Degradation[] = [];
-    const [sessionMessages, relevantMemories] = await Promise.all([
-      this.session.getSessionMessages(threadId, { limit }),
-      this.#recall(request, degraded),
-    ]);
-    const context = this.compiler.compile({
+  async compileWorkingContext(request: CompileRequest): Promise<CompiledContext> {
+    const tenantId = this.tenants.require();
+    validateCompile(request);
+    const { threadId, systemPrompt, task, agentId, filter } = request;
+    const { memoryLimit = 10, recallScope = 'memories' } = request;
+    const counting = this.#counting(request.model);
+    const tokens = this.#historyTokens(request, counting);
+    // Long texts are counted here, letting others run meanwhile, and known to the compiler then.
+    await counting.counter.countInTurns([systemPrompt, taskMessage(task).content as string]);
+    const query = {
+      query: task.description,
       threadId,
-      systemPrompt,
-      sessionMessages,
-      relevantMemories,
-      task,
-      modelTier,
-      degraded,
+      scope: recallScope,
+      limit: memoryLimit,
+      agentId,
+      filter,
+    };
+    const [history, recalled, previous] = await Promise.all([
+      this.session.recentHistory(threadId, { tokens }),
+      this.recall.find(query),
+      this.receipts.previous(threadId),
+    ]);
+    const { modelTier, spillOver, ...asked } = request;
+    const context = this.compiler.compile({
+      ...inputOf(asked),
+      ...(modelTier !== undefined && { modelTier }),
       ...(spillOver !== undefined && { spillOver }),
+      memoryLimit,
+      counting,
+      sessionMessages: history.messages,
+      unread: history.unread,
+      summary: history.summary,
+      relevantMemories: recalled.memories,
+      degraded: recalled.degraded,
     });
+    this.#keepReceipt(context, history, threadId, previous);
+    this.folding.offer(threadId, context.receipt.leftOutThrough);
     this.#logger.log({
       event: 'context_compiled',
-      tenantId: this.tenants.require(),
+      tenantId,
       tier: context.budget.tier,
       tokenUsage: context.tokenUsage,
       budget: context.budget,
       degraded: context.degraded.map(({ code }) => code),
     });
-    return context;
+    return request.format === undefined ? context : withPrompt(context, request.format);
   }
 
   /** See {@link LongTermMemory.store}. */
@@ -94,54 +120,73 @@ export class ContextManager {
     return this.memory.search(query, options);
   }
 
-  async #recall(
-    { task, agentId, memoryLimit = 10 }: CompileRequest,
-    degraded: Degradation[],
-  ): Promise<ScoredMemory[]> {
-    if (memoryLimit === 0) return [];
-    try {
-      // A description may be longer than a query; what it is about stands at its beginning.
-      const query = task.description.slice(0, MAX_CONTENT).toWellFormed();
-      return await this.memory.search(query, {
-        limit: memoryLimit,
-        ...(agentId !== undefined && { agentId }),
-      });
-    } catch (error) {
-      if (!(error instanceof EmbeddingsUnavailableError || error instanceof InvalidEmbeddingError))
-        throw error;
-      degraded.push({
-        code: error.code,
-        detail: 'Memories could not be recalled, so there are none in this context.',
-      });
-      return [];
-    }
+  /** For a model that the request names, or as the settings say. */
+  #counting(model: string | undefined): Counting {
+    const of = model === undefined ? this.options.budget : { model };
+    const { encoding, safetyFactor } = countingWith(of);
+    const isDefault = model === undefined || encoding === this.counter.encoding;
+    const counter = isDefault ? this.counter : this.counters.of(encoding);
+    return { counter, safetyFactor, ...(of.model !== undefined && { model: of.model }) };
+  }
+
+  /** Tokens that the history may have at most. */
+  #historyTokens(
+    { modelTier, budget, spillOver }: CompileRequest,
+    { counter, safetyFactor }: Counting,
+  ): number {
+    const caps = resolveBudget(this.budget, { tier: modelTier, change: budget, safetyFactor });
+    const { sessionHistory, systemPrompt, relevantContext } = caps;
+    const spills = spillOver ?? spillsOver(this.budget, modelTier);
+    const tokens = sessionHistory + (spills ? systemPrompt + relevantContext : 0);
+    return counter.encoding === this.counter.encoding ? tokens : OTHER_ENCODING * tokens;
+  }
+
+  /** A thread without a session has no receipt: nothing would ever end it. */
+  #keepReceipt(
+    context: WorkingContext,
+    { sessionId }: RecentHistory,
+    threadId: string,
+    previous: Fingerprints | undefined,
+  ): void {
+    if (!this.receipts.isOn || sessionId === undefined) return;
+    const { receipt, tokenUsage } = context;
+    const sent = receipt.items.filter(({ tier, decision }) => tier === 'session' && decision !== 'dropped');
+    const fingerprints = fingerprintsOf(context, {
+      ...tokenUsage,
+      messages: sent.map(({ tokens }) => tokens),
+    });
+    const issued: Receipt = {
+      ...receipt,
+      id: this.receipts.newId(),
+      ...(previous && { sharedPrefix: sharedPrefix(previous, fingerprints) }),
+    };
+    context.receipt = issued;
+    this.receipts.keep({
+      receiptId: issued.id as string,
+      threadId,
+      sessionId,
+      receipt: issued,
+      fingerprints,
+    });
   }
 }
 
-function validate({
+/** What the compiler is given as it was asked for. */
+function inputOf({
   threadId,
   systemPrompt,
   task,
-  modelTier,
-  agentId,
-  memoryLimit,
-  spillOver,
-}: CompileRequest): void {
-  requireThreadId(threadId);
-  if (typeof systemPrompt !== 'string') refuse('systemPrompt', 'must be a string');
-  if (systemPrompt.length > MAX_PROMPT) refuse('systemPrompt', `must have at most ${MAX_PROMPT} characters`);
-  requireStorable(systemPrompt, 'systemPrompt');
-  if (typeof task !== 'object' || (task as unknown) === null || Array.isArray(task))
-    refuse('task', 'must be an object with a description');
-  requireText(task.description, 'task.description', MAX_PROMPT);
-  if (task.description.trim() === '') refuse('task.description', 'must not be blank');
-  requireStorable(task, 'task');
-  if (modelTier !== undefined) requireText(modelTier, 'modelTier', 64);
-  if (agentId !== undefined) requireText(agentId, 'agentId', MAX_AGENT_ID);
-  if (memoryLimit !== undefined) requireInteger(memoryLimit, 'memoryLimit', 0, 1_000);
-  if (spillOver !== undefined && typeof spillOver !== 'boolean') refuse('spillOver', 'must be true or false');
+  budget,
+  overflow,
+  format,
+}: CompileRequest): Pick<
+  CompileInput,
+  'threadId' | 'systemPrompt' | 'task' | 'budget' | 'overflow' | 'format'
+> & { threadId: string } {
+  return { threadId, systemPrompt, task, budget, overflow, format };
 }
 
-function refuse(field: string, message: string): never {
-  throw new InvalidInputError([{ field, message }]);
+function withPrompt(context: WorkingContext, format: NonNullable<CompileRequest['format']>): CompiledContext {
+  const { prompt, degraded } = renderPrompt(context, format);
+  return { ...context, prompt, degraded: [...context.degraded, ...degraded] };
 }

@@ -13,6 +13,7 @@ import { MessageRecall } from '../session/message-recall.js';
 import type { StoredMessage } from '../session/message.js';
 import { requireThreadId } from '../session/thread-id.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
+import { TokenCounter } from '../tokens/token-counter.js';
 
 /** Long-term memory, the messages of one thread, or both, ranked together. */
 export const SEARCH_SCOPES = ['memories', 'thread', 'both'] as const;
@@ -26,7 +27,7 @@ export interface ContextSearchOptions extends SearchOptions {
 }
 
 /** A message of a thread found by a search. */
-export interface ScoredMessage extends Omit<ScoredMemory, 'memory'> {
+export interface ScoredMessage extends Omit<ScoredMemory, 'memory' | 'tokens'> {
   threadId: string;
   message: StoredMessage;
 }
@@ -53,10 +54,11 @@ export class ContextSearch {
     @Inject(TRIPTYCH_OPTIONS) { recall: { textSearch } }: TriptychOptions,
     embedder: Embedder,
     private readonly tenants: TenantContext,
+    counter: TokenCounter,
   ) {
     this.#recall = new Recall({ database, embedder, textSearch });
-    this.#memories = new MemorySearch(database, this.#recall, tenants);
-    this.#messages = new MessageRecall({ database, embedder, tenants, textSearch });
+    this.#memories = new MemorySearch(database, this.#recall, tenants, counter.encoding);
+    this.#messages = new MessageRecall({ database, embedder, tenants, counter, textSearch });
   }
 
   /**

@@ -3,9 +3,8 @@ import { ApiExtraModels, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
 import { RequireScope } from '../tenancy/required-scope.js';
 import { resolveBudget, TOKEN_BUDGET, type TokenBudget } from '../working-context/token-budget.js';
-import type { WorkingContext } from '../working-context/working-context.js';
 import { TokenCounter } from '../tokens/token-counter.js';
-import { ContextManager } from './context-manager.js';
+import { ContextManager, type CompiledContext } from './context-manager.js';
 import { CompileContextRequest } from './context.request.js';
 import { BudgetsView, WorkingContextView } from './context.view.js';
 
@@ -25,7 +24,7 @@ export class ContextController {
   @ApiOperation({ summary: 'What the model is to see now, within the budget of its tier' })
   @ApiOkResponse({ type: WorkingContextView })
   @ApiProblem(422, 'The request cannot fit the budget, however much is cut.')
-  compile(@Body() { format: _, ...request }: CompileContextRequest): Promise<WorkingContext> {
+  compile(@Body() request: CompileContextRequest): Promise<CompiledContext> {
     return this.context.compileWorkingContext(request);
   }
 
@@ -39,7 +38,7 @@ export class ContextController {
       spillOver,
       encoding: this.counter.encoding,
       shares,
-      tiers: Object.keys(tiers).map((tier) => resolveBudget(this.budget, tier)),
+      tiers: Object.keys(tiers).map((tier) => resolveBudget(this.budget, { tier })),
     };
   }
 }

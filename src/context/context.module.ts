@@ -8,11 +8,15 @@ import { MemoryModule } from '../memory/memory.module.js';
 import { Session } from '../session/session.entity.js';
 import { SessionModule } from '../session/session.module.js';
 import { currentTenant } from '../tenancy/tenant-context.js';
+import { SummariesModule } from '../summaries/summaries.module.js';
 import { TenancyModule } from '../tenancy/tenancy.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { WorkingContextModule } from '../working-context/working-context.module.js';
 import { ContextManager } from './context-manager.js';
+import { ContextRecall } from './context-recall.js';
+import { ContextReceipts } from './context-receipts.js';
 import { ContextSearch } from './context-search.js';
+import { HistoryFolding } from './history-folding.js';
 
 /** How `forRootAsync` is told its settings. */
 export interface ContextModuleAsyncOptions extends SettingsFactory {
@@ -43,11 +47,12 @@ export class ContextModule {
         DatabaseModule.register({ entities: [Session, MemoryEntry], tenantOfCaller: currentTenant, seed }),
         TenancyModule,
         EmbeddingsModule,
+        SummariesModule,
         TokensModule,
         ...tiers,
       ],
-      providers: [ContextManager, ContextSearch],
-      exports: [ContextManager, ContextSearch, TenancyModule, ...tiers],
+      providers: [ContextManager, ContextRecall, ContextReceipts, ContextSearch, HistoryFolding],
+      exports: [ContextManager, ContextReceipts, ContextSearch, TenancyModule, ...tiers],
     };
   }
 }

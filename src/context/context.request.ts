@@ -1,7 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Max, Min } from 'class-validator';
-import type { Task } from '../working-context/working-context.js';
-import type { CompileRequest } from './context-manager.js';
+import type { MemoryFilter } from '../memory/memory-filter.js';
+import { PROMPT_FORMATS, type PromptFormat } from '../working-context/prompt-format.js';
+import { SECTIONS, type BudgetChange } from '../working-context/token-budget.js';
+import { OVERFLOWS, type Overflow, type Task } from '../working-context/working-context.js';
+import { MAX_MEMORIES, type CompileRequest } from './compile-request.js';
+import { SEARCH_SCOPES, type SearchScope } from './context-search.js';
 
 export class CompileContextRequest implements CompileRequest {
   @ApiProperty({ example: 'trip-to-lisbon' })
@@ -32,11 +36,11 @@ export class CompileContextRequest implements CompileRequest {
   @IsString()
   agentId?: string;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: 1_000, default: 10 })
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: MAX_MEMORIES, default: 10 })
   @IsOptional()
   @IsInt()
   @Min(0)
-  @Max(1_000)
+  @Max(MAX_MEMORIES)
   memoryLimit?: number;
 
   @ApiPropertyOptional({ description: 'What a section leaves unused goes to the next that needs it.' })
@@ -44,8 +48,63 @@ export class CompileContextRequest implements CompileRequest {
   @IsBoolean()
   spillOver?: boolean;
 
-  @ApiPropertyOptional({ enum: ['openai'], default: 'openai', description: 'The form of the messages.' })
+  @ApiPropertyOptional({
+    example: 'gpt-4o',
+    description: 'The model whose tokens are counted. Without a public tokenizer a safety factor is applied.',
+  })
   @IsOptional()
-  @IsIn(['openai'])
-  format?: 'openai';
+  @IsString()
+  model?: string;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    properties: {
+      total: { type: 'integer', minimum: 1, description: 'Not more than the largest tier has.' },
+      shares: {
+        type: 'object',
+        required: [...SECTIONS],
+        properties: Object.fromEntries(SECTIONS.map((section) => [section, { type: 'number' }])),
+        additionalProperties: false,
+      },
+    },
+    additionalProperties: false,
+    description: 'Another size or other shares than the tier’s, for this request.',
+  })
+  @IsOptional()
+  @IsObject()
+  budget?: BudgetChange;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Only memories that match: see docs/filters.md.',
+  })
+  @IsOptional()
+  filter?: MemoryFilter;
+
+  @ApiPropertyOptional({
+    enum: SEARCH_SCOPES,
+    default: 'memories',
+    description: 'Memories, messages of the thread that fell out of its history, or both.',
+  })
+  @IsOptional()
+  @IsIn(SEARCH_SCOPES)
+  recallScope?: SearchScope;
+
+  @ApiPropertyOptional({
+    enum: OVERFLOWS,
+    default: 'truncate',
+    description: 'What becomes of a system prompt or a task that is more than its share.',
+  })
+  @IsOptional()
+  @IsIn(OVERFLOWS)
+  overflow?: Overflow;
+
+  @ApiPropertyOptional({
+    enum: PROMPT_FORMATS,
+    description: 'Adds `prompt`: the context as messages of this form, ready to send.',
+  })
+  @IsOptional()
+  @IsIn(PROMPT_FORMATS)
+  format?: PromptFormat;
 }

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nestjs/swagger';
 import { DegradationView } from '../memory/memory.view.js';
 import { MessageView } from '../session/session.view.js';
+import { REASONS } from '../working-context/receipt.js';
 import { SECTIONS } from '../working-context/token-budget.js';
 
 @ApiSchema({ name: 'TokenUsage' })
@@ -107,8 +108,20 @@ export class ItemReceiptView {
   @ApiProperty({ enum: ['kept', 'shortened', 'dropped'] })
   decision: string;
 
-  @ApiProperty({ example: 'over_share' })
+  @ApiProperty({ enum: REASONS, example: 'over_share' })
   reason: string;
+}
+
+@ApiSchema({ name: 'SharedPrefix' })
+export class SharedPrefixView {
+  @ApiProperty({ description: 'Leading messages that are the same.' })
+  messages: number;
+
+  @ApiProperty({ description: 'Their tokens.' })
+  tokens: number;
+
+  @ApiProperty({ description: 'Their part of all tokens of the prompt, 0 to 1.' })
+  share: number;
 }
 
 @ApiSchema({ name: 'Receipt' })
@@ -116,8 +129,23 @@ export class ReceiptView {
   @ApiProperty({ example: 1 })
   version: number;
 
+  @ApiPropertyOptional({
+    format: 'uuid',
+    description: 'For `GET /v1/context/receipts/{id}`; absent where the receipt is not kept.',
+  })
+  id?: string;
+
   @ApiProperty({ example: 'cl100k_base' })
   encoding: string;
+
+  @ApiPropertyOptional({ example: 'gpt-4o', description: 'The model that the prompt is counted for.' })
+  model?: string;
+
+  @ApiProperty({
+    example: 1,
+    description: 'Tokens of the model for each token of the encoding, at most; the shares are divided by it.',
+  })
+  safetyFactor: number;
 
   @ApiProperty({ example: 'reasoning' })
   tier: string;
@@ -127,6 +155,18 @@ export class ReceiptView {
 
   @ApiProperty({ type: [ItemReceiptView], description: 'Why each part is in the context, or is not.' })
   items: ItemReceiptView[];
+
+  @ApiProperty({ description: 'Older messages of the thread that are not among the items.' })
+  unread: number;
+
+  @ApiProperty({ description: 'The `seq` of the last message that was left out to make room; 0 for none.' })
+  leftOutThrough: number;
+
+  @ApiPropertyOptional({
+    type: SharedPrefixView,
+    description: 'What the prompt has in common with the one compiled before it for the thread.',
+  })
+  sharedPrefix?: SharedPrefixView;
 
   @ApiProperty({ description: 'SHA-256 of what is returned: equal contexts have equal hashes.' })
   hash: string;
@@ -166,4 +206,13 @@ export class WorkingContextView {
 
   @ApiProperty({ type: ReceiptView })
   receipt: ReceiptView;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description:
+      'With `format`: the context ready to send. `messages` of a chat-completions request, `system` and `messages` of ' +
+      'Anthropic’s, or `messages` as LangChain stores them.',
+  })
+  prompt?: object;
 }

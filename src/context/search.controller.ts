@@ -3,7 +3,7 @@ import { ApiExtraModels, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { TenantApi } from '../http/api.decorator.js';
 import { ScoredMemoryView } from '../memory/memory.view.js';
 import { RequireScope } from '../tenancy/required-scope.js';
-import { ContextSearch, type FoundItems } from './context-search.js';
+import { ContextSearch, type FoundItem, type FoundItems } from './context-search.js';
 import { SearchRequest } from './search.request.js';
 import { ScoredMessageView, SearchResultView } from './search.view.js';
 
@@ -19,6 +19,14 @@ export class SearchController {
   @ApiOperation({ summary: 'The memories, or messages of a thread, that say most about a query' })
   @ApiOkResponse({ type: SearchResultView })
   async search(@Body() { query, ...options }: SearchRequest): Promise<FoundItems & { degraded: [] }> {
-    return { ...(await this.context.find(query, options)), degraded: [] };
+    const { results, exhaustive } = await this.context.find(query, options);
+    return { results: results.map(shown), exhaustive, degraded: [] };
   }
+}
+
+/** Without the tokens, which matter to a prompt alone. */
+function shown(item: FoundItem): FoundItem {
+  if (!('memory' in item)) return item;
+  const { memory, score, scores } = item;
+  return { memory, score, scores };
 }

@@ -17,12 +17,13 @@ export interface FittedTask {
  * as they fit behind the whole of it, and when it does not fit by itself it alone is kept, from its start.
  *
  * @throws InvalidInputError when the task is not JSON with a description
- * @throws BudgetExceededError when nothing of the description fits
+ * @throws BudgetExceededError when nothing of the description fits, or not the whole task and it must not be cut
  */
-export function fitTask(counter: TokenCounter, input: Task, cap: number): FittedTask {
+export function fitTask(counter: TokenCounter, input: Task, cap: number, mayCut = true): FittedTask {
   const task = jsonTask(input);
   const whole = countTask(counter, task);
   if (whole <= cap) return { task, used: whole, items: [item(whole, 'kept')] };
+  if (!mayCut) throw new BudgetExceededError('The task', whole, cap);
 
   const { description, ...fields } = task;
   const others = Object.entries(fields);

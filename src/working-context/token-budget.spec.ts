@@ -12,7 +12,7 @@ import {
 
 describe('resolveBudget', () => {
   it('shares out the tiers of the contract', () => {
-    expect(resolveBudget(DEFAULT_TOKEN_BUDGET, 'fast')).toEqual({
+    expect(resolveBudget(DEFAULT_TOKEN_BUDGET, { tier: 'fast' })).toEqual({
       tier: 'fast',
       total: 8_000,
       systemPrompt: 1_200,
@@ -20,7 +20,7 @@ describe('resolveBudget', () => {
       relevantContext: 2_800,
       taskAndBuffer: 1_200,
     });
-    expect(resolveBudget(DEFAULT_TOKEN_BUDGET, 'reasoning')).toEqual({
+    expect(resolveBudget(DEFAULT_TOKEN_BUDGET, { tier: 'reasoning' })).toEqual({
       tier: 'reasoning',
       total: 32_000,
       systemPrompt: 4_800,
@@ -41,7 +41,7 @@ describe('resolveBudget', () => {
         const shares = { systemPrompt: a, sessionHistory: b, relevantContext: c, taskAndBuffer: d };
         const budget: TokenBudget = { tiers: { t: total }, defaultTier: 't', shares, spillOver: false };
         expect(budgetProblems(budget)).toEqual([]);
-        const resolved = resolveBudget(budget, 't');
+        const resolved = resolveBudget(budget, { tier: 't' });
         const given = SECTIONS.map((section) => resolved[section]);
         expect(given.every((tokens) => Number.isSafeInteger(tokens) && tokens >= 0)).toBe(true);
         expect(given.reduce((x, y) => x + y, 0)).toBeLessThanOrEqual(total);
@@ -51,8 +51,10 @@ describe('resolveBudget', () => {
 
   it('knows its own tiers only', () => {
     for (const tier of ['slow', '', 'FAST', '__proto__', 'constructor', 'toString'])
-      expect(() => resolveBudget(DEFAULT_TOKEN_BUDGET, tier)).toThrow(UnknownTierError);
-    expect(() => resolveBudget(DEFAULT_TOKEN_BUDGET, 'slow')).toThrow('Known tiers: fast, reasoning.');
+      expect(() => resolveBudget(DEFAULT_TOKEN_BUDGET, { tier })).toThrow(UnknownTierError);
+    expect(() => resolveBudget(DEFAULT_TOKEN_BUDGET, { tier: 'slow' })).toThrow(
+      'Known tiers: fast, reasoning.',
+    );
   });
 });
 

@@ -3,10 +3,11 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { BudgetExceededError, InvalidInputError, StartupError, UnknownTierError } from '../errors.js';
 import { type OfferedMemory } from './working-context.js';
+import { contextItem } from '../memory/memory-line.js';
 import { type Message, type StoredMessage } from '../session/message.js';
 import { countMessage, REPLY_PRIMING } from '../tokens/message-tokens.js';
 import { TiktokenCounter } from '../tokens/tiktoken-counter.js';
-import { contextItem, parseContextBlock } from './memory-block.js';
+import { parseContextBlock } from './memory-block.js';
 import { assemblePrompt, contextMessage, systemMessage, taskMessage } from './prompt.js';
 import { DEFAULT_TOKEN_BUDGET, type TokenBudget } from './token-budget.js';
 import { WorkingContextCompiler } from './working-context-compiler.js';
@@ -19,6 +20,7 @@ const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);
 const budget: TokenBudget = {
   ...DEFAULT_TOKEN_BUDGET,
   tiers: { tiny: 300, small: 700, fast: 8_000, reasoning: 32_000 },
+  historyStep: 0,
 };
 const compiler = new WorkingContextCompiler(counter, budget);
 
@@ -142,7 +144,7 @@ const anyInput: fc.Arbitrary<CompileInput> = fc.record(
           index % 3 === 0 && broken !== undefined ? { ...one, tokens: broken } : one,
         ),
       ),
-    relevantMemories: fc.array(
+    relevantMemories: fc.uniqueArray(
       fc
         .record({
           id: fc.uuid(),
@@ -154,7 +156,7 @@ const anyInput: fc.Arbitrary<CompileInput> = fc.record(
           memory: memory(id, text, { threadId: 't', seq }),
           score,
         })),
-      { maxLength: 8 },
+      { maxLength: 8, selector: ({ memory }) => memory.memoryId },
     ),
     task: fc
       .tuple(
@@ -248,23 +250,29 @@ describe('WorkingContextCompiler.compile, for every input', () => {
       const { id: _1, seq: _2, tokens: _3, createdAt: _4, ...message } = newest;
       const cap = budget.sessionHistory;
       if (count(message) <= cap) expect(item?.decision).toBe('kept');
-      // Half of the section is its own, less the mark; only its text can be cut.
-      else if (count({ ...message, content: '' }) < cap / 2 - 30)
+      // Only its text can be cut, and the mark takes its room.
+      else if (count({ ...message, content: '' }) < cap - 30)
         expect(['kept', 'shortened']).toContain(item?.decision);
     });
   });
 
   it('says of the memories what was put in, the most relevant first, none of them twice', () => {
     always(({ context, messages, receipt }, { relevantMemories }) => {
-      const kept = receipt.items.filter(({ tier, decision }) => tier === 'memory' && decision === 'kept');
+      const kept = receipt.items.filter(({ tier, decision }) => tier === 'memory' && decision !== 'dropped');
       const dropped = receipt.items.filter(
-        ({ tier, reason }) => tier === 'memory' && reason === 'over_share',
+        ({ tier, decision, reason }) =>
+          tier === 'memory' && decision === 'dropped' && reason === 'over_share',
       );
       const shown = parseContextBlock(context);
       expect(shown).toEqual(
-        kept.map(({ id }) => {
+        kept.map(({ id, decision }, index) => {
           const found = relevantMemories.find(({ memory }) => memory.memoryId === id);
-          return found && contextItem(found.memory);
+          if (!found || decision === 'kept') return found && contextItem(found.memory);
+          const text = shown[index]?.text ?? '';
+          const [start = ''] = text.split(/\n\[… shortened: the whole message has \d+ tokens\]$/);
+          expect(start.length).toBeLessThan(text.length);
+          expect(found.memory.content.startsWith(start)).toBe(true);
+          return { ...contextItem(found.memory), text };
         }),
       );
       for (const { score: high } of kept)
@@ -372,11 +380,12 @@ describe('WorkingContextCompiler.compile', () => {
     expect(Math.abs(a - c)).toBeLessThanOrEqual(1);
   });
 
-  it('shortens a user message that is more than the whole section, and drops nothing for it that is newer', () => {
+  it('shortens a user message only when it is more than the whole section', () => {
     const messages = [say('user', words(900)), say('assistant', 'Let me see.')];
     const context = compiler.compile(input({ sessionMessages: stored(messages) }));
-    expect(context.messages).toHaveLength(2);
+    expect(context.messages).toHaveLength(1);
     expect(decided(context, 'm1')).toBe('shortened over_share');
+    expect(decided(context, 'm2')).toBe('dropped over_share');
     expect(context.tokenUsage.session).toBeGreaterThan(context.budget.sessionHistory - 3);
   });
 
@@ -389,7 +398,7 @@ describe('WorkingContextCompiler.compile', () => {
     expect(decided(context, 'm5')).toBe('dropped unanswered_tool_call');
   });
 
-  it('lets the least relevant memories go, and passes by one that could never fit', () => {
+  it('lets the least relevant memories go, and gives a long one what the others leave', () => {
     const relevantMemories = [
       { memory: memory('low', words(60)), score: 0.1 },
       { memory: memory('giant', words(900)), score: 0.9 },
@@ -398,10 +407,13 @@ describe('WorkingContextCompiler.compile', () => {
       { memory: memory('least', 'x'), score: 0.05 },
     ];
     const context = compiler.compile(input({ relevantMemories }));
-    expect(parseContextBlock(context.context).map(({ id }) => id)).toEqual(['high', 'mid']);
-    expect(['giant', 'low', 'least'].map((id) => decided(context, id))).toEqual([
-      ...['dropped too_large', 'dropped over_share', 'dropped over_share'],
+    expect(parseContextBlock(context.context).map(({ id }) => id)).toEqual(['giant', 'high']);
+    expect(['giant', 'mid', 'low', 'least'].map((id) => decided(context, id))).toEqual([
+      ...['shortened over_share', 'dropped over_share', 'dropped over_share', 'dropped over_share'],
     ]);
+    const [giant] = parseContextBlock(context.context);
+    expect(giant?.text).toMatch(/^word .* word\n\[… shortened: the whole message has 9\d\d tokens\]$/s);
+    expect(context.tokenUsage.memory).toBeGreaterThan(context.budget.relevantContext - 3);
   });
 
   it('does not say again what the kept history says', () => {
@@ -469,7 +481,7 @@ describe('WorkingContextCompiler.compile', () => {
     const sessionMessages = one ? [{ ...one, tokens: 44 }] : [];
     expect(compiler.compile(input({ sessionMessages })).tokenUsage.session).toBe(44);
     const relevantMemories = [{ memory: memory('k', 'tea'), score: 1, tokens: 1_000 }];
-    expect(decided(compiler.compile(input({ relevantMemories })), 'k')).toBe('dropped too_large');
+    expect(decided(compiler.compile(input({ relevantMemories })), 'k')).toBe('shortened over_share');
   });
 
   it('refuses what cannot be compiled', () => {

@@ -1,19 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { BudgetExceededError } from '../errors.js';
-import { countMessage } from '../tokens/message-tokens.js';
 import { type Keep, TokenCounter } from '../tokens/token-counter.js';
 import { contentHash } from './content-hash.js';
-import { fitText } from './fit-text.js';
 import { knownFrom, memoryDemand, rankMemories, selectMemories } from './memory-selection.js';
-import { systemMessage } from './prompt.js';
-import { type ItemReceipt } from './receipt.js';
-import { historyEntry, selectHistory } from './session-history.js';
+import { historyDemand, historyEntry, selectHistory } from './session-history.js';
+import { fitSystemPrompt } from './system-section.js';
 import { fitTask } from './task-section.js';
 import {
   assertBudget,
+  DEFAULT_HISTORY_STEP,
   resolveBudget,
   type Section,
   SECTIONS,
+  spillsOver,
   TOKEN_BUDGET,
   type TokenBudget,
 } from './token-budget.js';
@@ -27,9 +25,10 @@ export const TASK_PART = 0.5;
  * clock or chance, so that the same input gives the same bytes.
  *
  * `tokenUsage.total <= budget.total` for every input whose stored counts are those of this encoding, and each
- * section stays within its share. With `spillOver` what the system prompt, the history and the memories leave
- * unused goes first to the history and then to the memories; the share of the task and the response is
- * touched by nobody, and at least half of it is free for the response.
+ * section stays within its share. With `spillOver` what the system prompt and the memories leave unused goes to the
+ * history, and what the system prompt and the history do not need goes to the memories; the share of the task and the
+ * response is touched by nobody, and at least half of it is free for the response. A history that does not fit needs
+ * all of its share, whatever it makes of it: otherwise a larger budget could drop a memory that a smaller one kept.
  */
 @Injectable()
 export class WorkingContextCompiler {
@@ -52,31 +51,37 @@ export class WorkingContextCompiler {
 
   /**
    * @throws UnknownTierError when the budget has no such tier
-   * @throws BudgetExceededError when a tier is so small that nothing of the system prompt or the task fits
-   * @throws InvalidInputError when the task is not JSON with a description
+   * @throws BudgetExceededError when nothing of the system prompt or the task fits its share; with `overflow: 'refuse'`, when
+   *   not the whole of it does
+   * @throws InvalidInputError when the task is not JSON with a description, or a change of the budget is not possible
    */
   compile(input: CompileInput): WorkingContext {
-    const budget = resolveBudget(this.budget, input.modelTier ?? this.budget.defaultTier);
-    const system = this.#fitSystemPrompt(input.systemPrompt, budget.systemPrompt);
-    const task = fitTask(this.counter, input.task, Math.floor(budget.taskAndBuffer * TASK_PART));
-    const entries = input.sessionMessages.map((stored) => historyEntry(this.counter, stored));
-    const ranked = rankMemories(this.counter, input.relevantMemories);
+    const { counter, safetyFactor, model } = input.counting ?? { counter: this.counter, safetyFactor: 1 };
+    const budget = resolveBudget(this.budget, { tier: input.modelTier, change: input.budget, safetyFactor });
+    const mayCut = input.overflow !== 'refuse';
+    const system = fitSystemPrompt(counter, input.systemPrompt, budget.systemPrompt, mayCut);
+    const task = fitTask(counter, input.task, Math.floor(budget.taskAndBuffer * TASK_PART), mayCut);
+    const isCounted = counter.encoding === this.counter.encoding;
+    const entries = input.sessionMessages.map((stored) => historyEntry(counter, stored, isCounted));
+    const ranked = rankMemories(counter, input.relevantMemories, isCounted);
 
-    let historyCap = budget.sessionHistory;
+    const limits = {
+      cap: budget.sessionHistory,
+      step: this.budget.historyStep ?? DEFAULT_HISTORY_STEP,
+      unread: input.unread ?? 0,
+      summary: input.summary,
+      beginsWithUser: input.format === 'anthropic',
+    };
     let memoryCap = budget.relevantContext;
-    const spillOver = input.spillOver ?? this.budget.spillOver;
-    if (spillOver) {
-      const unneeded = Math.max(0, budget.relevantContext - memoryDemand(this.counter, ranked));
-      historyCap += budget.systemPrompt - system.used + unneeded;
+    if (input.spillOver ?? spillsOver(this.budget, budget.tier)) {
+      const unused = system.unused;
+      const unneeded = (cap: number, demand: number): number => Math.max(0, cap - demand);
+      limits.cap += unused + unneeded(budget.relevantContext, memoryDemand(counter, ranked));
+      memoryCap += unneeded(budget.sessionHistory + unused, historyDemand(entries, limits));
     }
-    const history = selectHistory(this.counter, entries, historyCap);
-    if (spillOver) memoryCap += budget.systemPrompt - system.used + budget.sessionHistory - history.used;
-    const memories = selectMemories(
-      this.counter,
-      ranked,
-      memoryCap,
-      knownFrom(history.whole, input.threadId),
-    );
+    const history = selectHistory(counter, entries, limits);
+    const isKnown = knownFrom(history.whole, input.threadId);
+    const memories = selectMemories(counter, ranked, memoryCap, { isKnown, limit: input.memoryLimit });
 
     const { systemPrompt } = system;
     const parts = { systemPrompt, messages: history.messages, context: memories.context, task: task.task };
@@ -93,7 +98,9 @@ export class WorkingContextCompiler {
       degraded: [...(input.degraded ?? [])],
       receipt: {
         version: 1,
-        encoding: this.counter.encoding,
+        encoding: counter.encoding,
+        ...(model !== undefined && { model }),
+        safetyFactor,
         tier: budget.tier,
         sections: SECTIONS.map((section) => ({
           section,
@@ -102,29 +109,10 @@ export class WorkingContextCompiler {
           spilled: Math.max(0, used[section] - budget[section]),
         })),
         items: [...system.items, ...history.items, ...memories.items, ...task.items],
+        unread: limits.unread,
+        leftOutThrough: history.leftOutThrough,
         hash: contentHash(parts),
       },
-    };
-  }
-
-  #fitSystemPrompt(whole: string, cap: number): { systemPrompt: string; used: number; items: ItemReceipt[] } {
-    if (whole === '') return { systemPrompt: '', used: 0, items: [] };
-    const cost = (text: string): number => countMessage(this.counter, systemMessage(text));
-    const item = { tier: 'system', id: 'systemPrompt' } as const;
-    const wanted = cost(whole);
-    if (wanted <= cap)
-      return {
-        systemPrompt: whole,
-        used: wanted,
-        items: [{ ...item, tokens: wanted, decision: 'kept', reason: 'fits' }],
-      };
-    const systemPrompt = fitText(this.counter, whole, cap, cost);
-    if (systemPrompt === '') throw new BudgetExceededError('The system prompt', wanted, cap);
-    const used = cost(systemPrompt);
-    return {
-      systemPrompt,
-      used,
-      items: [{ ...item, tokens: used, decision: 'shortened', reason: 'over_share' }],
     };
   }
 }

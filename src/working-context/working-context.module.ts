@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
-import { TOKEN_BUDGET } from './token-budget.js';
+import { TOKEN_BUDGET, type TokenBudget } from './token-budget.js';
 import { WorkingContextCompiler } from './working-context-compiler.js';
 
 /** Tier 3: what the model sees now. */
@@ -10,11 +10,14 @@ import { WorkingContextCompiler } from './working-context-compiler.js';
     {
       provide: TOKEN_BUDGET,
       inject: [TRIPTYCH_OPTIONS],
-      useFactory: ({ budget: { tiers, shares, spillOver, defaultTier } }: TriptychOptions) => ({
+      useFactory: ({
+        budget: { tiers, shares, spillOver, defaultTier, historyStep },
+      }: TriptychOptions): TokenBudget => ({
         tiers,
         shares,
         spillOver,
         defaultTier,
+        historyStep,
       }),
     },
   ],

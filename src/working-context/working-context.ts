@@ -1,7 +1,10 @@
 import { type MemoryEntry, type ScoredMemory } from '../memory/memory-entry.entity.js';
 import { type Message, type StoredMessage } from '../session/message.js';
+import { type TokenCounter } from '../tokens/token-counter.js';
+import { type HistorySummary } from './history-summary.js';
+import { type PromptFormat } from './prompt-format.js';
 import { type Receipt } from './receipt.js';
-import { type ResolvedBudget } from './token-budget.js';
+import { type BudgetChange, type ResolvedBudget } from './token-budget.js';
 
 /** What the model is to do now. Fields beside the description are shown to it as JSON. */
 export interface Task {
@@ -25,6 +28,19 @@ export interface Degradation {
   detail: string;
 }
 
+/** `truncate`: what is more than its share is cut at its end, and the receipt says so · `refuse`: it is an error. */
+export const OVERFLOWS = ['truncate', 'refuse'] as const;
+export type Overflow = (typeof OVERFLOWS)[number];
+
+/** How tokens are counted for one model. */
+export interface Counting {
+  counter: TokenCounter;
+  /** See `Receipt.safetyFactor`; at least 1. */
+  safetyFactor: number;
+  /** The model's name, for the receipt. */
+  model?: string;
+}
+
 export interface CompileInput {
   /** May be empty: then there is no system message. */
   systemPrompt: string;
@@ -32,11 +48,25 @@ export interface CompileInput {
   sessionMessages: readonly StoredMessage[];
   /** In any order; ranked by score. */
   relevantMemories: readonly RelevantMemory[];
+  /** At most this many of them. */
+  memoryLimit?: number;
   task: Task;
   /** One of the budget's tiers; absent: its default. */
   modelTier?: string;
   /** Absent: as the budget says. */
   spillOver?: boolean;
+  /** Another size or other shares than the tier's. */
+  budget?: BudgetChange | undefined;
+  /** How a system prompt or a task that is more than its share is taken; default `truncate`. */
+  overflow?: Overflow | undefined;
+  /** How tokens are counted for the model; absent: in the encoding of the settings. */
+  counting?: Counting | undefined;
+  /** Older messages of the thread, which are not among `sessionMessages`. */
+  unread?: number;
+  /** What was said before, in short; shown when messages are left out. */
+  summary?: HistorySummary | undefined;
+  /** What the prompt is made for: some providers want the user to speak first. */
+  format?: PromptFormat | undefined;
   /** The thread of `sessionMessages`: lets memories that were made of them be recognised by their place. */
   threadId?: string;
   /** Passed through, for what the caller could not fetch. */

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { ContextReceipts } from '../../src/context/context-receipts.js';
 import { Database } from '../../src/database/database.js';
+import { TenantContext } from '../../src/tenancy/tenant-context.js';
 import { threadKey } from '../../src/tenancy/thread-key.js';
 import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';
+import { receiptOf } from '../support/receipts.js';
 import { TestService } from '../support/service.js';
 import { fingerprint, tenantTables } from '../support/tenant-tables.js';
 
@@ -10,7 +13,7 @@ interface Operation {
   method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   path: string;
   /** The parameter of the path, or the field of the body, that names an object. */
-  id?: 'threadId' | 'memoryId';
+  id?: 'threadId' | 'memoryId' | 'receiptId';
   inBody: boolean;
 }
 interface OpenApi {
@@ -63,6 +66,7 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
   let keys = 0;
   const markers = new Map<string, string>();
   const memories = new Map<string, string[]>();
+  const receipts = new Map<string, string[]>();
   const cursors = new Map<string, string[]>();
   const threadOf = (tenant: string, index: number): string => `${tenant.padEnd(8, '-')}trip-${index}`;
 
@@ -90,6 +94,10 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
         await client.post(`/v1/sessions/${threadOf(tenant, index)}/messages`, {
           messages: [{ role: 'user', content: `secret ${marker}` }],
         });
+      receipts.set(
+        tenant,
+        Array.from({ length: objects }, (_, index) => keepReceipt(tenant, threadOf(tenant, index), marker)),
+      );
       const pages = [await client.get('/v1/memories?limit=2'), await client.get('/v1/sessions?limit=2')];
       cursors.set(
         tenant,
@@ -102,6 +110,15 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
     await home.drop();
   });
 
+  const keepReceipt = (tenant: string, threadId: string, marker: string): string => {
+    const kept = service.app.get(ContextReceipts);
+    const receiptId = kept.newId();
+    const receipt = receiptOf(1, { items: receiptOf(1).items.map((item) => ({ ...item, id: marker })) });
+    service.app.get(TenantContext).run(tenant, () => {
+      kept.keep({ receiptId, threadId, receipt, fingerprints: [] });
+    });
+    return receiptId;
+  };
   const send = async (
     { method, path, id, inBody }: Operation,
     tenant: string,
@@ -131,6 +148,8 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
       throw new Error(`A row of ${victim} was shown: ${text.slice(0, 500)}`);
     for (const memory of memories.get(victim) ?? [])
       if (text.includes(`"memoryId":"${memory}"`)) throw new Error(`${memory} of ${victim} was shown.`);
+    for (const receipt of receipts.get(victim) ?? [])
+      if (text.includes(`"receiptId":"${receipt}"`)) throw new Error(`${receipt} of ${victim} was shown.`);
   };
 
   it('knows a body for every route that wants one, and finds the routes with ids', () => {
@@ -140,6 +159,7 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
     expect(named).toEqual(
       expect.arrayContaining([
         'GET /v1/memories/{memoryId}',
+        'GET /v1/context/receipts/{receiptId}',
         'POST /v1/context/compile',
         'DELETE /v1/sessions/{threadId}',
       ]),
@@ -151,7 +171,9 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
     const tables = await tenantTables(home, database);
     const fingerprints = (): Promise<string[]> =>
       Promise.all(VICTIMS.map((victim) => fingerprint(home, database, tables, victim)));
+    await service.app.get(ContextReceipts).settled();
     const before = await fingerprints();
+    const ofReceipts = operations.filter(({ id }) => id === 'receiptId');
     const ofThreads = operations.filter(({ id }) => id === 'threadId').sort(writesLast);
     const ofMemories = operations.filter(({ id }) => id === 'memoryId');
     const clean = ofThreads.filter(({ method }) => method === 'DELETE');
@@ -183,6 +205,7 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
         Array.from({ length: objects }, (_, index) => async (): Promise<void> => {
           const memory = (memories.get(victim) ?? [])[index] ?? '';
           const plain = threadOf(victim, index);
+          const receipt = (receipts.get(victim) ?? [])[index] ?? '';
           // Every third in another spelling, by which a careless layer might find the row all the same.
           const [asked, thread] =
             index % 3 === 2 ? [memory.toUpperCase(), threadKey(victim, plain)] : [memory, plain];
@@ -191,6 +214,8 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
             const random = randomText(thread.length);
             for (const operation of ofMemories)
               await attempt(operation, attacker, victim, asked, randomUUID(), dressing);
+            for (const operation of ofReceipts)
+              await attempt(operation, attacker, victim, receipt, randomUUID(), dressing);
             for (const operation of [...ofThreads, ...clean])
               await attempt(operation, attacker, victim, thread, random, dressing);
           }
@@ -219,7 +244,12 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
             const { headers = {}, query = '' } = dress(victim);
             const more =
               operation.method === 'GET'
-                ? ['', 'agentId=agent', ...(cursors.get(victim) ?? []).map((cursor) => `cursor=${cursor}`)]
+                ? [
+                    '',
+                    'agentId=agent',
+                    `threadId=${threadOf(victim, 0)}`,
+                    ...(cursors.get(victim) ?? []).map((cursor) => `cursor=${cursor}`),
+                  ]
                 : [''];
             for (const extra of more) {
               const dressing = { headers, query: [query, extra].filter(Boolean).join('&') };
@@ -230,11 +260,17 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
             }
           }
     expect(attempts).toBeGreaterThan(500);
-    // The same look at a victim's own answer finds it, so it can tell.
-    const own = await send({ method: 'GET', path: '/v1/memories', inBody: false }, VICTIMS[0], '');
-    expect(() => {
-      expectNothingOf(VICTIMS[0], own.text);
-    }).toThrow('was shown');
+    // The same look at a victim's own answers finds it, so it can tell.
+    const query = `threadId=${threadOf(VICTIMS[0], 0)}`;
+    for (const [path, dressing] of [
+      ['/v1/memories', {}],
+      ['/v1/context/receipts', { query }],
+    ] as const) {
+      const own = await send({ method: 'GET', path, inBody: false }, VICTIMS[0], '', dressing);
+      expect(() => {
+        expectNothingOf(VICTIMS[0], own.text);
+      }).toThrow('was shown');
+    }
     process.stdout.write(`lists, searches, compiles · ${home.engine}: ${attempts} attempts, 0 leaks\n`);
   }, 120_000);
 });
@@ -248,7 +284,7 @@ function operationsOf({ paths, components }: OpenApi): Operation[] {
       const schema = requestBody?.content['application/json']?.schema.$ref.split('/').at(-1) ?? '';
       const fields = Object.keys(components.schemas[schema]?.properties ?? {});
       const id = inPath ?? fields.find((field) => field === 'threadId' || field === 'memoryId');
-      if (id !== undefined && id !== 'threadId' && id !== 'memoryId')
+      if (id !== undefined && id !== 'threadId' && id !== 'memoryId' && id !== 'receiptId')
         throw new Error(`${path}: ids named ${id} are new to this test.`);
       return { method, path, inBody: inPath === undefined, ...(id !== undefined && { id }) };
     }),

@@ -1,0 +1,153 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
+import { EmbeddingsUnavailableError, InvalidEmbeddingError, TriptychError } from '../errors.js';
+import { LongTermMemory } from '../memory/long-term-memory.js';
+import { MAX_CONTENT } from '../memory/memory-input.js';
+import type { MemoryFilter } from '../memory/memory-filter.js';
+import { MAX_RESULTS } from '../memory/memory-query.js';
+import { textOf } from '../session/message-text.js';
+import type { RecallMode } from '../recall/rank.js';
+import type { Degradation, RelevantMemory } from '../working-context/working-context.js';
+import { ContextSearch, type FoundItem, type ScoredMessage, type SearchScope } from './context-search.js';
+
+export interface RecallRequest {
+  /** What memories are searched by. */
+  readonly query: string;
+  /** The thread that a context is compiled for. */
+  readonly threadId: string;
+  /** 0 for none. */
+  readonly limit: number;
+  readonly scope: SearchScope;
+  readonly agentId?: string | undefined;
+  readonly filter?: MemoryFilter | undefined;
+}
+
+export interface RecalledMemories {
+  readonly memories: RelevantMemory[];
+  readonly degraded: Degradation[];
+}
+
+/** Of a thread, so many times what is asked for: much of what is found there stands in the history already. */
+const THREAD_FACTOR = 4;
+
+/** Recalls what a working context offers its model, and never fails with it: a context without memories is better than none. */
+@Injectable()
+export class ContextRecall {
+  readonly #logger = new Logger(ContextRecall.name);
+  readonly #timeoutMs: number;
+
+  constructor(
+    private readonly memory: LongTermMemory,
+    private readonly search: ContextSearch,
+    @Inject(TRIPTYCH_OPTIONS) { recall: { timeoutMs } }: TriptychOptions,
+  ) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * What was found until the deadline. Without embeddings, what was found by words alone.
+   * @throws InvalidInputError, TenantRequiredError
+   */
+  async find(request: RecallRequest): Promise<RecalledMemories> {
+    if (request.limit === 0) return { memories: [], degraded: [] };
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort();
+    }, this.#timeoutMs);
+    const deadline = new Promise<RecalledMemories>((resolve) => {
+      late.signal.addEventListener('abort', () => {
+        const detail = `Memories were not recalled within ${this.#timeoutMs} ms, so there are none in this context.`;
+        resolve({ memories: [], degraded: [{ code: 'recall_timeout', detail }] });
+      });
+    });
+    try {
+      // What comes after the deadline is of no use; `#recall` tells of its own failures.
+      return await Promise.race([this.#recall(request), deadline]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #recall(request: RecallRequest): Promise<RecalledMemories> {
+    try {
+      return { memories: await this.#search(request, 'hybrid'), degraded: [] };
+    } catch (error) {
+      if (error instanceof EmbeddingsUnavailableError || error instanceof InvalidEmbeddingError)
+        return this.#byWords(request, error);
+      return this.#without(error);
+    }
+  }
+
+  async #byWords(request: RecallRequest, reason: TriptychError): Promise<RecalledMemories> {
+    try {
+      const detail =
+        'Memories were recalled by their words alone: what says the same in other words is missing.';
+      return { memories: await this.#search(request, 'lexical'), degraded: [{ code: reason.code, detail }] };
+    } catch (error) {
+      return this.#without(error);
+    }
+  }
+
+  #without(error: unknown): RecalledMemories {
+    // A mistake of the caller's, or no tenant: not for lack of anything.
+    if (error instanceof TriptychError && error.status < 500) throw error;
+    const code = error instanceof TriptychError ? error.code : 'recall_failed';
+    this.#logger.warn({
+      event: 'recall_failed',
+      code,
+      reason: error instanceof Error ? error.name : typeof error,
+    });
+    return {
+      memories: [],
+      degraded: [{ code, detail: 'Memories could not be recalled, so there are none in this context.' }],
+    };
+  }
+
+  async #search(
+    { query: whole, threadId, limit, scope, agentId, filter }: RecallRequest,
+    mode: RecallMode,
+  ): Promise<RelevantMemory[]> {
+    // A description may be longer than a query; what it is about stands at its beginning.
+    const query = whole.slice(0, MAX_CONTENT).toWellFormed();
+    const options = {
+      mode,
+      ...(agentId !== undefined && { agentId }),
+      ...(filter !== undefined && { filter }),
+    };
+    if (scope === 'memories') return this.memory.search(query, { ...options, limit });
+    const found = await this.search.find(query, {
+      ...options,
+      scope,
+      threadId,
+      limit: Math.min(MAX_RESULTS, THREAD_FACTOR * limit),
+    });
+    return found.results.map(asMemory);
+  }
+}
+
+function asMemory(found: FoundItem): RelevantMemory {
+  return isMessage(found) ? messageAsMemory(found) : found;
+}
+
+function isMessage(found: FoundItem): found is ScoredMessage {
+  return 'message' in found;
+}
+
+/** A message that fell out of the history is shown as a memory is, with its place in the thread. */
+function messageAsMemory({ threadId, message, score }: ScoredMessage): RelevantMemory {
+  const { id, seq, role, name, createdAt } = message;
+  const at = new Date(createdAt);
+  return {
+    score,
+    memory: {
+      memoryId: id,
+      tenantId: '',
+      agentId: '',
+      content: textOf(message),
+      metadata: {},
+      source: { threadId, seq, role, ...(typeof name === 'string' && { speaker: name }) },
+      createdAt: at,
+      updatedAt: at,
+    },
+  };
+}

@@ -1,0 +1,313 @@
+// Over 200 lines: one service for all that a compile joins.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CompiledContext } from '../src/context/context-manager.js';
+import type { CompileRequest } from '../src/context/compile-request.js';
+import type { Message } from '../src/session/message.js';
+import { countMessage, REPLY_PRIMING } from '../src/tokens/message-tokens.js';
+import { TiktokenCounter } from '../src/tokens/tiktoken-counter.js';
+import { parseContextBlock } from '../src/working-context/memory-block.js';
+import { assemblePrompt } from '../src/working-context/prompt.js';
+import { EmbeddingsServer } from './support/embeddings-server.js';
+import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
+import { RecallTenant } from './support/recall-tenant.js';
+import { TestService } from './support/service.js';
+
+const counter = new TiktokenCounter();
+const words = (count: number): string => 'word '.repeat(count).trimEnd();
+const say = (index: number, content = `${index} ${words(60)}`): Message => ({
+  role: index % 2 ? 'assistant' : 'user',
+  content,
+});
+
+describeOnEachEngine('a compile', (createDatabase) => {
+  const tenant = RecallTenant.forEachTest(createDatabase);
+  const post = (path: string, body: object): Promise<{ status: number; body: never }> =>
+    tenant.service.as(tenant.id).post(path, body);
+  const append = async (threadId: string, messages: readonly Message[]): Promise<void> => {
+    for (let first = 0; first < messages.length; first += 200) {
+      const page = messages.slice(first, first + 200);
+      expect((await post(`/v1/sessions/${threadId}/messages`, { messages: page })).status).toBe(201);
+    }
+  };
+  const compile = async (change: Partial<CompileRequest> = {}): Promise<CompiledContext> => {
+    const request = { threadId: 't', systemPrompt: 'Be kind.', task: { description: 'Sum up.' }, ...change };
+    const answer = await post('/v1/context/compile', request);
+    expect(answer).toMatchObject({ status: 200 });
+    return answer.body;
+  };
+
+  it('reads a long thread from its end, and says how much it did not look at', async () => {
+    await append('t', [{ role: 'system', content: 'Speak French.' }]);
+    await append(
+      't',
+      Array.from({ length: 600 }, (_, index) => say(index)),
+    );
+    const { messages, receipt, tokenUsage, budget } = await compile({ modelTier: 'fast' });
+    expect(messages[0]).toEqual({ role: 'system', content: 'Speak French.' });
+    expect(messages.at(-1)).toEqual(say(599));
+    const items = receipt.items.filter(({ tier }) => tier === 'session');
+    expect(items.length + receipt.unread).toBe(601);
+    expect(receipt.unread).toBeGreaterThan(500);
+    expect(receipt.leftOutThrough).toBe(601 - (messages.length - 1));
+    expect(tokenUsage.session).toBeLessThanOrEqual(budget.sessionHistory);
+    // A step of a quarter is given up at most.
+    expect(tokenUsage.session).toBeGreaterThan(0.7 * budget.sessionHistory);
+  });
+
+  it('shares its beginning with the compile before while the thread grows', async () => {
+    await append(
+      't',
+      Array.from({ length: 120 }, (_, index) => say(index)),
+    );
+    await compile({ modelTier: 'fast' });
+    const shares: (number | undefined)[] = [];
+    for (let turn = 60; turn < 72; turn++) {
+      await append('t', [say(2 * turn), say(2 * turn + 1)]);
+      const { receipt, tokenUsage } = await compile({ modelTier: 'fast' });
+      shares.push(receipt.sharedPrefix?.share);
+      expect(receipt.sharedPrefix?.tokens).toBeLessThan(tokenUsage.total);
+    }
+    const high = shares.filter((share) => share !== undefined && share > 0.7);
+    expect(shares).not.toContain(undefined);
+    expect(high.length).toBeGreaterThanOrEqual(8);
+  });
+
+  it('counts for the model that is named, and stays within the tier by its tokens', async () => {
+    await append(
+      't',
+      Array.from({ length: 80 }, (_, index) => say(index, `${index} Bücher über Füße, 漢字.`)),
+    );
+    const plain = await compile();
+    expect(plain.receipt).toMatchObject({ encoding: 'cl100k_base', safetyFactor: 1 });
+    const openai = await compile({ model: 'gpt-4o' });
+    expect(openai.receipt).toMatchObject({ encoding: 'o200k_base', model: 'gpt-4o', safetyFactor: 1 });
+    const o200k = new TiktokenCounter('o200k_base');
+    const total = assemblePrompt(openai).reduce((sum, message) => sum + countMessage(o200k, message), 0);
+    expect(openai.tokenUsage.total).toBe(total + REPLY_PRIMING);
+    const claude = await compile({ model: 'claude-sonnet-4-5', modelTier: 'fast' });
+    const { safetyFactor } = claude.receipt;
+    expect(safetyFactor).toBeGreaterThan(1);
+    expect(claude.budget).toMatchObject({
+      total: 8_000,
+      sessionHistory: Math.floor(Math.floor(8_000 / safetyFactor) * 0.35),
+    });
+    expect(claude.tokenUsage.total * safetyFactor).toBeLessThanOrEqual(8_000);
+  });
+
+  it('takes another size and other shares for one request', async () => {
+    const shares = { systemPrompt: 0.1, sessionHistory: 0.5, relevantContext: 0.3, taskAndBuffer: 0.1 };
+    const { budget } = await compile({ modelTier: 'fast', budget: { total: 2_000, shares } });
+    expect(budget).toEqual({
+      tier: 'fast',
+      total: 2_000,
+      systemPrompt: 200,
+      sessionHistory: 1_000,
+      relevantContext: 600,
+      taskAndBuffer: 200,
+    });
+    for (const budget of [
+      { total: 40_000 },
+      { total: 0 },
+      { total: 1.5 },
+      { shares: { ...shares, systemPrompt: 0.2 } },
+      { shares: { systemPrompt: 1 } },
+      { shares: { ...shares, other: 0 } },
+      { size: 1 },
+      [],
+    ])
+      expect(
+        await post('/v1/context/compile', {
+          threadId: 't',
+          systemPrompt: '',
+          task: { description: 'x' },
+          budget,
+        }),
+      ).toMatchObject({ status: 400, body: { code: 'invalid_input' } });
+  });
+
+  it('cuts a task that is too large, or refuses it and says by how much', async () => {
+    const request = { modelTier: 'fast', task: { description: words(20_000) } };
+    const { task, receipt } = await compile(request);
+    expect(task.description.length).toBeLessThan(request.task.description.length);
+    expect(receipt.items.at(-1)).toMatchObject({ id: 'task', decision: 'shortened', reason: 'over_share' });
+    const refused = await post('/v1/context/compile', {
+      threadId: 't',
+      systemPrompt: '',
+      overflow: 'refuse',
+      ...request,
+    });
+    expect(refused).toMatchObject({
+      status: 422,
+      body: {
+        code: 'budget_exceeded',
+        needed: 20_007,
+        available: 600,
+        detail: expect.stringContaining('19407 too many'),
+      },
+    });
+  });
+
+  it('lets messages that fell out of the history come back as memories', async () => {
+    const secret = 'The locker code is 4711.';
+    await append('t', [say(0, secret), ...Array.from({ length: 199 }, (_, index) => say(index + 1))]);
+    await tenant.store('The locker is in the basement.');
+    const ask = { modelTier: 'fast', task: { description: 'What is the locker code?' } };
+    const texts = ({ context }: CompiledContext): string[] =>
+      parseContextBlock(context).map(({ text }) => text);
+    expect(texts(await compile(ask))).toEqual(['The locker is in the basement.']);
+    const both = await compile({ ...ask, recallScope: 'both', memoryLimit: 3 });
+    expect(texts(both).slice(0, 2).sort()).toEqual([secret, 'The locker is in the basement.']);
+    const [shown] = parseContextBlock(both.context).filter(({ text }) => text === secret);
+    expect(shown).toMatchObject({ who: 'user', thread: 't', seq: 1 });
+    // None of what the history shows is said twice, and no more than were asked for.
+    const sent = new Set(both.messages.map(({ content }) => content));
+    expect(texts(both).filter((text) => sent.has(text))).toEqual([]);
+    expect(texts(both).length).toBeLessThanOrEqual(3);
+    expect(texts(await compile({ ...ask, recallScope: 'thread' }))).not.toContain(
+      'The locker is in the basement.',
+    );
+  });
+
+  it('filters what it recalls', async () => {
+    await tenant.store('The harbour is blue.', { metadata: { year: 2024 } });
+    await tenant.store('The harbour is grey.', { metadata: { year: 2025 } });
+    const { context } = await compile({
+      task: { description: 'harbour' },
+      filter: { 'metadata.year': 2025 },
+    });
+    expect(parseContextBlock(context).map(({ text }) => text)).toEqual(['The harbour is grey.']);
+  });
+
+  it('gives the prompt in the form that is asked for', async () => {
+    await append('t', [
+      { role: 'system', content: 'Speak French.' },
+      say(0, 'hi'),
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [{ id: 'call 1', type: 'function', function: { name: 'find', arguments: '{"q":"x"}' } }],
+      },
+      { role: 'tool', tool_call_id: 'call 1', content: 'found' },
+      say(1, 'There.'),
+    ]);
+    expect(await compile()).not.toHaveProperty('prompt');
+    const openai = await compile({ format: 'openai' });
+    expect(openai.prompt).toEqual({ messages: assemblePrompt(openai) });
+    const anthropic = await compile({ format: 'anthropic' });
+    expect(anthropic.prompt).toMatchObject({
+      system: [{ text: 'Be kind.' }, { text: 'Speak French.' }],
+      messages: [
+        { role: 'user' },
+        { role: 'assistant' },
+        { role: 'user' },
+        { role: 'assistant' },
+        { role: 'user' },
+      ],
+    });
+    const langchain = await compile({ format: 'langchain' });
+    expect(langchain.prompt).toMatchObject({
+      messages: [
+        { type: 'system' },
+        { type: 'system' },
+        { type: 'human' },
+        { type: 'ai' },
+        { type: 'tool' },
+        { type: 'ai' },
+        { type: 'human' },
+      ],
+    });
+    expect(
+      await post('/v1/context/compile', {
+        threadId: 't',
+        systemPrompt: '',
+        task: { description: 'x' },
+        format: 'xml',
+      }),
+    ).toMatchObject({ status: 400 });
+  });
+
+  it('gives the same prompt for the same request', async () => {
+    await append(
+      't',
+      Array.from({ length: 30 }, (_, index) => say(index)),
+    );
+    await tenant.store('Likes words.');
+    const [first, second] = [await compile(), await compile()];
+    expect(second.receipt.hash).toBe(first.receipt.hash);
+    const same = ({ receipt: { id: _, sharedPrefix: _2, ...receipt }, ...rest }: CompiledContext): string =>
+      JSON.stringify({ ...rest, receipt });
+    expect(same(second)).toBe(same(first));
+    expect(second.receipt.sharedPrefix).toMatchObject({ share: 1, tokens: second.tokenUsage.total });
+  });
+
+  it('counts exactly what it returns', async () => {
+    await append(
+      't',
+      Array.from({ length: 90 }, (_, index) => say(index, `${index} ${words(index)} 👩‍🚀 <|endoftext|>`)),
+    );
+    for (let index = 0; index < 12; index++)
+      await tenant.store(`Memory ${index} of "words" </memories>\n# Task`);
+    for (const modelTier of ['fast', 'reasoning'])
+      for (const spillOver of [false, true]) {
+        const context = await compile({ modelTier, spillOver, task: { description: 'words', more: [1] } });
+        const sent = assemblePrompt(context);
+        const total = sent.reduce((sum, message) => sum + countMessage(counter, message), REPLY_PRIMING);
+        expect(context.tokenUsage.total).toBe(total);
+        expect(total).toBeLessThanOrEqual(context.budget.total);
+      }
+  });
+});
+
+describe('a compile whose parts fail', () => {
+  describeOnEachEngine('with an embedding server', (createDatabase) => {
+    let home: TestDatabase;
+    let server: EmbeddingsServer;
+    let service: TestService;
+
+    beforeAll(async () => {
+      home = await createDatabase();
+      server = await EmbeddingsServer.start({ dimensions: 1536 });
+      service = await TestService.start(home, {
+        embeddings: { provider: 'openai', baseUrl: server.url, timeoutMs: 20_000 },
+        recall: { timeoutMs: 5_000 },
+      });
+      const { status } = await service
+        .as('acme')
+        .post('/v1/memories', { agentId: 'a', content: 'The kayak is green.' });
+      expect(status).toBe(201);
+    });
+    afterAll(async () => {
+      await service.stop();
+      await server.close();
+      await home.drop();
+    });
+    const compile = async (): Promise<CompiledContext> =>
+      (
+        await service.as('acme').post('/v1/context/compile', {
+          threadId: 't',
+          systemPrompt: '',
+          task: { description: 'Which colour has the kayak?' },
+        })
+      ).body;
+
+    it('recalls by words alone while nothing can be embedded', async () => {
+      server.fail({ status: 400 });
+      const { degraded, context } = await compile();
+      server.heal();
+      expect(degraded).toEqual([
+        { code: 'embeddings_unavailable', detail: expect.stringContaining('words alone') },
+      ]);
+      expect(parseContextBlock(context)).toMatchObject([{ text: 'The kayak is green.' }]);
+    });
+
+    it('goes on without memories when they are late', async () => {
+      server.fail('hang');
+      const { degraded, context } = await compile();
+      server.heal();
+      expect(degraded).toEqual([
+        { code: 'recall_timeout', detail: expect.stringContaining('within 5000 ms') },
+      ]);
+      expect(context).toBe('');
+    });
+  });
+});
