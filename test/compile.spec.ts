@@ -2,11 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CompiledContext } from '../src/context/context-manager.js';
 import type { CompileRequest } from '../src/context/compile-request.js';
+import { HistoryFolding } from '../src/context/history-folding.js';
 import type { Message } from '../src/session/message.js';
 import { countMessage, REPLY_PRIMING } from '../src/tokens/message-tokens.js';
 import { TiktokenCounter } from '../src/tokens/tiktoken-counter.js';
 import { parseContextBlock } from '../src/working-context/memory-block.js';
 import { assemblePrompt } from '../src/working-context/prompt.js';
+import { ChatServer } from './support/chat-server.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { RecallTenant } from './support/recall-tenant.js';
@@ -308,6 +310,59 @@ describe('a compile whose parts fail', () => {
         { code: 'recall_timeout', detail: expect.stringContaining('within 5000 ms') },
       ]);
       expect(context).toBe('');
+    });
+  });
+
+  describeOnEachEngine('with a model that sums up', (createDatabase) => {
+    let home: TestDatabase;
+    let server: ChatServer;
+    let service: TestService;
+
+    beforeAll(async () => {
+      home = await createDatabase();
+      server = await ChatServer.start();
+      service = await TestService.start(home, {
+        summary: { model: 'some-model', baseUrl: server.url, apiKey: 'key' },
+      });
+    });
+    afterAll(async () => {
+      await service.stop();
+      await server.close();
+      await home.drop();
+    });
+
+    it('shows what fell out of the history in short, once the model said so', async () => {
+      const acme = service.as('acme');
+      const messages = Array.from({ length: 120 }, (_, index) => say(index));
+      expect((await acme.post('/v1/sessions/t/messages', { messages })).status).toBe(201);
+      const compile = async (): Promise<CompiledContext> =>
+        (
+          await acme.post('/v1/context/compile', {
+            threadId: 't',
+            systemPrompt: 'Be kind.',
+            task: { description: 'Go on.' },
+            modelTier: 'fast',
+          })
+        ).body;
+      const before = await compile();
+      expect(before.receipt.items.map(({ id }) => id)).not.toContain('summary');
+      await service.app.get(HistoryFolding).settled();
+      const after = await compile();
+      const [summary, ...rest] = after.messages;
+      expect(summary).toMatchObject({
+        role: 'user',
+        content: expect.stringMatching(/^<summary>\n.*<\/summary>$/s),
+      });
+      expect(summary?.content).toContain(`"until":${before.receipt.leftOutThrough}`);
+      expect(rest.at(-1)).toEqual(messages.at(-1));
+      expect(after.receipt.items.find(({ id }) => id === 'summary')).toMatchObject({
+        decision: 'kept',
+        reason: 'summary',
+      });
+      expect(after.tokenUsage.session).toBe(
+        after.messages.reduce((sum, message) => sum + countMessage(counter, message), 0),
+      );
+      expect(after.tokenUsage.session).toBeLessThanOrEqual(after.budget.sessionHistory);
     });
   });
 });

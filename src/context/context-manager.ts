@@ -70,7 +70,10 @@ export class ContextManager {
     const counting = this.#counting(request.model);
     const tokens = this.#historyTokens(request, counting);
     // Long texts are counted here, letting others run meanwhile, and known to the compiler then.
-    await counting.counter.countInTurns([systemPrompt, taskMessage(task).content as string]);
+    const { counter } = counting;
+    await Promise.all(
+      [systemPrompt, taskMessage(task).content as string].map((text) => counter.countInTurns(text)),
+    );
     const query = {
       query: task.description,
       threadId,

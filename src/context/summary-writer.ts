@@ -37,6 +37,8 @@ export class SummaryWriter {
     const longest = Math.min(MAX_MESSAGE_TOKENS, this.#atATime);
     const batch = firstOf(messages, this.#atATime, longest);
     try {
+      // Before it is asked: nobody would hear what becomes of it.
+      signal.throwIfAborted();
       const answered = summarizer.summarize({
         previous,
         messages: batch.map((message) => spokenMessage(counter, message, longest)),
@@ -62,7 +64,6 @@ function storable(text: string): string {
 
 /** A shutdown does not wait for a summarizer that takes no notice of the signal. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   const done = new AbortController();
   const aborted = once(signal, 'abort', { signal: done.signal }).then((): never => {
     throw new SummaryFailedError('the application stops');

@@ -43,6 +43,11 @@ describe('groupMessages', () => {
     ]);
   });
 
+  it('wants a result for each of two calls of one id', () => {
+    expect(shape(call('a', 'a'), result('a'))).toEqual([['unanswered_tool_call', 2]]);
+    expect(shape(call('a', 'a'), result('a'), result('a'))).toEqual([['sound', 3]]);
+  });
+
   it('knows a result without its call, and one that strayed between others', () => {
     expect(shape(result('a'), user)).toEqual([
       ['orphan_tool_result', 1],

@@ -17,19 +17,21 @@ export function groupMessages<E extends { readonly message: Message }>(
 ): MessageGroup<E>[] {
   const groups: MessageGroup<E>[] = [];
   let calls = new Set<string>();
-  let unanswered = new Set<string>();
+  /** An id for each call: one that stands twice needs two results. */
+  let unanswered: string[] = [];
   let calling: MessageGroup<E> | undefined;
   for (const entry of entries) {
     const answered = answeredCall(entry.message);
     if (answered !== undefined && calling && calls.has(answered)) {
       calling.entries.push(entry);
-      unanswered.delete(answered);
-      if (unanswered.size === 0) calling.standing = 'sound';
+      const place = unanswered.indexOf(answered);
+      if (place >= 0) unanswered.splice(place, 1);
+      if (unanswered.length === 0) calling.standing = 'sound';
     } else if (answered !== undefined) {
       groups.push({ entries: [entry], standing: 'orphan_tool_result' });
     } else {
-      calls = new Set(callsOf(entry.message));
-      unanswered = new Set(calls);
+      unanswered = callsOf(entry.message);
+      calls = new Set(unanswered);
       const group: MessageGroup<E> = {
         entries: [entry],
         standing: calls.size > 0 ? 'unanswered_tool_call' : 'sound',
