@@ -54,16 +54,25 @@ export class DemoClient {
     return this.#send('POST', '/v1/context/compile', request);
   }
 
+  /** As text, for a person. */
+  async receipt(receiptId: string): Promise<string> {
+    return this.#send('GET', `/v1/context/receipts/${receiptId}`, undefined, 'text/plain');
+  }
+
   /** Takes back what the demo stored. */
   async remove(threadId: string, memories: readonly Memory[]): Promise<void> {
     await this.#send('DELETE', `/v1/sessions/${threadId}`);
     for (const { memoryId } of memories) await this.#send('DELETE', `/v1/memories/${memoryId}`);
   }
 
-  async #send<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async #send<T>(method: string, path: string, body?: unknown, accept = 'application/json'): Promise<T> {
     const response = await fetch(this.url + path, {
       method,
-      headers: { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers: {
+        ...this.#headers,
+        accept,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000),
     }).catch((error: unknown) => {
@@ -75,6 +84,7 @@ export class DemoClient {
     const text = await response.text();
     if (!response.ok)
       throw new DemoError(`${method} ${path} was answered with ${response.status}:\n${text.slice(0, 500)}`);
+    if (accept === 'text/plain') return text as T;
     try {
       return (text === '' ? undefined : JSON.parse(text)) as T;
     } catch {

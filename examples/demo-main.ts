@@ -99,10 +99,14 @@ async function showJob(url: string, keep: boolean, terminal: Terminal, note?: st
 
     terminal.write(`${report.contextHeading(TASK)}\n`);
     const request = { threadId, agentId, systemPrompt: SYSTEM_PROMPT, task: { description: TASK } };
+    let receiptId: string | undefined;
     for (const { tier } of tiers) {
       const context = await client.compile({ ...request, modelTier: tier });
       terminal.write(`${report.context(context)}\n${report.remembered(context, appended, memories)}\n`);
+      receiptId = context.receipt.id;
     }
+    // A service that keeps none gives them no id.
+    if (receiptId !== undefined) terminal.write(`${report.receipt(await client.receipt(receiptId))}\n`);
   } finally {
     if (!keep) await client.remove(threadId, memories);
   }

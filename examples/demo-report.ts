@@ -88,7 +88,8 @@ export class DemoReport {
       const items = receipt.items.filter((item) => item.tier === tier);
       const filled = cells(used, cap);
       const bar = this.#paint('█'.repeat(filled), style) + this.#paint('░'.repeat(BAR - filled), 'dim');
-      return `  ${title.padEnd(17)} ${bar} ${ratio(used, cap)}  ${this.#decisions(items)}`;
+      const older = tier === 'session' ? receipt.unread : 0;
+      return `  ${title.padEnd(17)} ${bar} ${ratio(used, cap)}  ${this.#decisions(items, older)}`;
     });
     const { total } = tokenUsage;
     const segments = SECTIONS.map(({ tier, style }) => {
@@ -113,12 +114,12 @@ export class DemoReport {
     { messages }: Appended,
     memories: readonly Memory[],
   ): string {
-    const gone = new Set(
-      receipt.items
-        .filter(({ tier, decision }) => tier === 'session' && decision === 'dropped')
-        .map(({ id }) => id),
+    const dropped = new Set(
+      receipt.items.filter(({ decision }) => decision === 'dropped').map(({ id }) => id),
     );
-    const seqs = new Set(messages.filter(({ id }) => gone.has(id)).map(({ seq }) => seq));
+    const read = new Set(receipt.items.map(({ id }) => id));
+    const gone = messages.filter(({ id }) => dropped.has(id) || !read.has(id));
+    const seqs = new Set(gone.map(({ seq }) => seq));
     const kept = new Set(
       receipt.items.filter((item) => item.tier === 'memory' && item.decision === 'kept').map(({ id }) => id),
     );
@@ -139,6 +140,13 @@ export class DemoReport {
     ].join('\n');
   }
 
+  /** The receipt of a compile, as the service prints it for a person. */
+  receipt(printed: string): string {
+    const heading = this.#paint('  The receipt of the last compile, for a person', 'bold');
+    const lines = printed.trimEnd().split('\n');
+    return [heading, '', ...lines.map((line) => `  ${line}`.trimEnd()), ''].join('\n');
+  }
+
   closing(text: string): string {
     return `${this.#paint('━'.repeat(WIDTH), 'dim')}\n${this.#paint(text, 'dim')}\n\n`;
   }
@@ -147,9 +155,10 @@ export class DemoReport {
     return `${this.#paint(`${place}  ${title}`, 'bold')}${this.#paint(`  ${says}`, 'dim')}`;
   }
 
-  #decisions(items: readonly { decision: string }[]): string {
+  /** @param older of which nothing was looked at, since what is newer fills the section */
+  #decisions(items: readonly { decision: string }[], older: number): string {
     const count = (decision: string): number => items.filter((item) => item.decision === decision).length;
-    const [kept, shortened, dropped] = [count('kept'), count('shortened'), count('dropped')];
+    const [kept, shortened, dropped] = [count('kept'), count('shortened'), count('dropped') + older];
     return [
       `${kept} kept`,
       ...(shortened > 0 ? [this.#paint(`${shortened} shortened`, 'yellow')] : []),

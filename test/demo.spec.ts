@@ -93,6 +93,13 @@ describeOnEachEngine('demo', (createDatabase) => {
     expect(remembered).toContain('Henrik Solberg');
   });
 
+  it('prints the receipt of the last compile for a person', () => {
+    const printed = run.out.slice(run.out.indexOf('The receipt of the last compile'));
+    expect(printed).toMatch(/tokens +[\d,]+ of 32,000 .*tier "?reasoning"?, counted in cl100k_base/);
+    expect(printed).toMatch(/session history/);
+    expect(printed).toMatch(/kept/);
+  });
+
   it.each(QUESTIONS)('recalls the answer first: $query', ({ query, expected }) => {
     const [block = ''] = run.out.slice(run.out.indexOf(`“${query}”`)).split('\n\n');
     const [, first = '', ...others] = block.split(/\n {4}(?=[▮▯])/);
@@ -119,7 +126,9 @@ describeOnEachEngine('demo', (createDatabase) => {
     const plain = colored.out.replaceAll(new RegExp(`${ESCAPE}\\[\\d+m`, 'g'), '');
     // Ids differ from run to run, and with them the tokens of the lines that carry them.
     const constant = (out: string): string[] =>
-      out.split('\n').filter((line) => !/birthday-\w{8}|[\d,]+ of +[\d,]+/.test(line));
+      out
+        .split('\n')
+        .filter((line) => !/birthday-\w{8}|[\d,]+ of +[\d,]+|[0-9a-f]{8}-|^ +hash|tokens|score/.test(line));
     expect(constant(plain)).toEqual(constant(run.out));
   });
 });
