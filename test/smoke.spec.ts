@@ -68,6 +68,8 @@ describeOnEachEngine('the service', (createDatabase) => {
         'get /health/ready',
         'get /metrics',
         'get /v1/context/budgets',
+        'get /v1/context/receipts',
+        'get /v1/context/receipts/{receiptId}',
         'get /v1/memories',
         'get /v1/memories/{memoryId}',
         'get /v1/memories/{memoryId}/history',
