@@ -129,6 +129,9 @@ export class ReceiptView {
   @ApiProperty({ example: 1 })
   version: number;
 
+  @ApiProperty({ example: '0.1.0', description: 'The version of Triptych that compiled.' })
+  compiler: string;
+
   @ApiPropertyOptional({
     format: 'uuid',
     description: 'For `GET /v1/context/receipts/{id}`; absent where the receipt is not kept.',

@@ -41,6 +41,13 @@ export class ReceiptQueue {
     return this.#length;
   }
 
+  /** Whether any may be written now. */
+  get isReady(): boolean {
+    for (const { receipts } of this.#tenants.values())
+      for (const { state } of receipts) if (state === 'ready') return true;
+    return false;
+  }
+
   /** @returns those that had to give way, the new one included when it alone is too large */
   add(waiting: WaitingReceipt): WaitingReceipt[] {
     const queue = this.#tenants.get(waiting.tenantId) ?? { receipts: new Set(), size: 0 };

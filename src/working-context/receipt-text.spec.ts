@@ -5,6 +5,7 @@ import { type ItemReceipt, type Receipt } from './receipt.js';
 function receipt(change: Partial<Receipt> = {}): Receipt {
   return {
     version: 1,
+    compiler: '0.1.0',
     encoding: 'cl100k_base',
     safetyFactor: 1,
     tier: 'fast',

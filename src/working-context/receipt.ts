@@ -4,6 +4,8 @@ import { type Section } from './token-budget.js';
 export interface Receipt {
   /** Of this shape. */
   version: 1;
+  /** The version of Triptych that compiled: another may decide otherwise. */
+  compiler: string;
   /** Under which it can be read again; absent where it is not kept. */
   id?: string;
   /** The encoding that counted. */

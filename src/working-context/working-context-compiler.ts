@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import packageJson from '../../package.json' with { type: 'json' };
 import { type Keep, TokenCounter } from '../tokens/token-counter.js';
 import { contentHash } from './content-hash.js';
 import { knownFrom, memoryDemand, rankMemories, selectMemories } from './memory-selection.js';
@@ -98,6 +99,7 @@ export class WorkingContextCompiler {
       degraded: [...(input.degraded ?? [])],
       receipt: {
         version: 1,
+        compiler: packageJson.version,
         encoding: counter.encoding,
         ...(model !== undefined && { model }),
         safetyFactor,

@@ -5,6 +5,7 @@ import type { Fingerprints } from '../../src/working-context/shared-prefix.js';
 export function receiptOf(messages = 2, change: Partial<Receipt> = {}): Receipt {
   return {
     version: 1,
+    compiler: '0.1.0',
     encoding: 'cl100k_base',
     safetyFactor: 1,
     tier: 'fast',
