@@ -12,7 +12,8 @@ const MOST_INSTRUCTIONS = 32;
 /**
  * What a working context may need of a conversation, and no more, in one statement: `recent_messages` gives the newest live
  * messages until they have more than `enough` tokens, the one that exceeds them included; the newest message of the user, when
- * it is older; and the instructions at the head. At most `most` rows are looked at for the first two.
+ * it is older; and the instructions at the head, as far as they are not more
+ * than that themselves. At most `most` rows are looked at for the first two.
  *
  * A function, because a statement cannot stop at a sum: a window over all rows would read a thread to its beginning. It
  * reads by the primary key, newest first, a few rows at a time, and stops; its plan is kept with the connection.
@@ -49,12 +50,14 @@ BEGIN
     tokens := found.tokens; encoding := found.encoding; "createdAt" := found.created_at;
     RETURN NEXT;
   END LOOP;
+  total := 0;
   FOR found IN
     SELECT m.* FROM shared.session_messages m
      WHERE m.tenant_id = of_tenant AND m.session_id = of_session AND m.namespace = '' AND m.live AND m.seq < oldest
      ORDER BY m.seq LIMIT ${MOST_INSTRUCTIONS}
   LOOP
-    EXIT WHEN NOT ${isInstruction('found')};
+    EXIT WHEN total > enough OR NOT ${isInstruction('found')};
+    total := total + found.tokens;
     seq := found.seq; "messageId" := found.message_id; format := found.format; body := found.body;
     tokens := found.tokens; encoding := found.encoding; "createdAt" := found.created_at;
     RETURN NEXT;

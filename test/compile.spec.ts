@@ -1,12 +1,16 @@
 // Over 200 lines: one service for all that a compile joins.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { HumanMessage } from '@langchain/core/messages';
+import { END, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
 import type { CompiledContext } from '../src/context/context-manager.js';
 import type { CompileRequest } from '../src/context/compile-request.js';
 import { HistoryFolding } from '../src/context/history-folding.js';
 import type { Message } from '../src/session/message.js';
+import { SessionStore } from '../src/session/session-store.js';
 import { countMessage, REPLY_PRIMING } from '../src/tokens/message-tokens.js';
 import { TiktokenCounter } from '../src/tokens/tiktoken-counter.js';
 import { parseContextBlock } from '../src/working-context/memory-block.js';
+import { PROMPT_FORMATS } from '../src/working-context/prompt-format.js';
 import { assemblePrompt } from '../src/working-context/prompt.js';
 import { ChatServer } from './support/chat-server.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
@@ -107,6 +111,15 @@ describeOnEachEngine('a compile', (createDatabase) => {
       relevantContext: 600,
       taskAndBuffer: 200,
     });
+    const wrong = { memoryLimit: 0, filter: 'garbage' };
+    expect(
+      await post('/v1/context/compile', {
+        threadId: 't',
+        systemPrompt: '',
+        task: { description: 'x' },
+        ...wrong,
+      }),
+    ).toMatchObject({ status: 400 });
     for (const budget of [
       { total: 40_000 },
       { total: 0 },
@@ -131,7 +144,7 @@ describeOnEachEngine('a compile', (createDatabase) => {
     const request = { modelTier: 'fast', task: { description: words(20_000) } };
     const { task, receipt } = await compile(request);
     expect(task.description.length).toBeLessThan(request.task.description.length);
-    expect(receipt.items.at(-1)).toMatchObject({ id: 'task', decision: 'shortened', reason: 'over_share' });
+    expect(receipt.items.at(-2)).toMatchObject({ id: 'task', decision: 'shortened', reason: 'over_share' });
     const refused = await post('/v1/context/compile', {
       threadId: 't',
       systemPrompt: '',
@@ -168,6 +181,66 @@ describeOnEachEngine('a compile', (createDatabase) => {
     expect(texts(await compile({ ...ask, recallScope: 'thread' }))).not.toContain(
       'The locker is in the basement.',
     );
+  });
+
+  it('says what was remembered of an earlier life of the thread', async () => {
+    await append('t', [say(0, 'No peanuts for me.')]);
+    await tenant.store('Is allergic to peanuts.', { source: { threadId: 't', seq: 1 } });
+    const ask = { task: { description: 'Is somebody allergic?' } };
+    expect((await compile(ask)).context).toBe('');
+    expect((await tenant.service.as(tenant.id).delete('/v1/sessions/t')).status).toBe(204);
+    await append('t', [say(0, 'Hello again.')]);
+    expect(parseContextBlock((await compile(ask)).context)).toMatchObject([
+      { text: 'Is allergic to peanuts.' },
+    ]);
+  });
+
+  it('takes whatever a graph wrote', async () => {
+    const graph = new StateGraph(MessagesAnnotation)
+      .addNode('echo', () => ({ messages: [] }))
+      .addEdge(START, 'echo')
+      .addEdge('echo', END)
+      .compile({ checkpointer: tenant.service.app.get(SessionStore).checkpointer });
+    const content = [null, { type: 'text', text: 'hi' }, 'there', 7] as never;
+    await tenant.as(() =>
+      graph.invoke({ messages: [new HumanMessage({ content })] }, { configurable: { thread_id: 't' } }),
+    );
+    await tenant.store('Says hi.');
+    for (const format of PROMPT_FORMATS) {
+      const { messages, context } = await compile({
+        format,
+        recallScope: 'both',
+        task: { description: 'hi' },
+      });
+      expect(messages).toHaveLength(1);
+      expect(context).toContain('Says hi.');
+    }
+  });
+
+  it('searches by what the task says, wherever that begins, and names no field of it in the receipt', async () => {
+    await tenant.store('The kayak is green.');
+    await append('t', [say(0, 'hi')]);
+    const { context, receipt } = await compile({
+      modelTier: 'fast',
+      task: { description: `${' '.repeat(100_001)}kayak`, 'the password is hunter2': words(5_000) },
+    });
+    expect(parseContextBlock(context)).toMatchObject([{ text: 'The kayak is green.' }]);
+    expect(receipt.items.slice(-2)).toMatchObject([
+      { id: 'task', decision: 'shortened' },
+      { id: 'task.rest', decision: 'dropped' },
+    ]);
+    expect(JSON.stringify(receipt)).not.toContain('hunter2');
+  });
+
+  it('reads short messages as long as there is room', async () => {
+    for (let page = 0; page < 3; page++)
+      await append(
+        't',
+        Array.from({ length: 700 }, () => say(0, 'ok')),
+      );
+    const { receipt, messages } = await compile({ spillOver: true });
+    expect(receipt.unread).toBe(0);
+    expect(messages).toHaveLength(2_100);
   });
 
   it('filters what it recalls', async () => {

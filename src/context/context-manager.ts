@@ -1,12 +1,16 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
+import { Database } from '../database/database.js';
 import { LongTermMemory } from '../memory/long-term-memory.js';
 import type { NewMemory } from '../memory/memory-input.js';
+import { memoryLine } from '../memory/memory-line.js';
 import type { MemoryEntry, ScoredMemory } from '../memory/memory-entry.entity.js';
 import type { SearchOptions } from '../memory/memory-query.js';
+import type { StoredMessage } from '../session/message.js';
 import type { RecentHistory } from '../session/recent-history.js';
 import { SessionStore } from '../session/session-store.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
+import { countMessageInTurns } from '../tokens/message-tokens.js';
 import { countingWith } from '../tokens/model-counting.js';
 import { TokenCounter } from '../tokens/token-counter.js';
 import { TokenCounters } from '../tokens/token-counters.js';
@@ -21,7 +25,12 @@ import {
   type TokenBudget,
 } from '../working-context/token-budget.js';
 import { WorkingContextCompiler } from '../working-context/working-context-compiler.js';
-import type { CompileInput, Counting, WorkingContext } from '../working-context/working-context.js';
+import type {
+  CompileInput,
+  Counting,
+  RelevantMemory,
+  WorkingContext,
+} from '../working-context/working-context.js';
 import { validateCompile, type CompileRequest } from './compile-request.js';
 import { ContextReceipts } from './context-receipts.js';
 import { ContextRecall } from './context-recall.js';
@@ -54,6 +63,7 @@ export class ContextManager {
     private readonly counters: TokenCounters,
     @Inject(TOKEN_BUDGET) private readonly budget: TokenBudget,
     @Inject(TRIPTYCH_OPTIONS) private readonly options: TriptychOptions,
+    @Inject(Database) private readonly database: Database,
   ) {}
 
   /**
@@ -70,10 +80,8 @@ export class ContextManager {
     const counting = this.#counting(request.model);
     const tokens = this.#historyTokens(request, counting);
     // Long texts are counted here, letting others run meanwhile, and known to the compiler then.
-    const { counter } = counting;
-    await Promise.all(
-      [systemPrompt, taskMessage(task).content as string].map((text) => counter.countInTurns(text)),
-    );
+    for (const text of [systemPrompt, task.description, taskMessage(task).content as string])
+      await counting.counter.countInTurns(text);
     const query = {
       query: task.description,
       threadId,
@@ -87,6 +95,7 @@ export class ContextManager {
       this.recall.find(query),
       this.receipts.previous(threadId),
     ]);
+    await this.#count(history.messages, recalled.memories, counting);
     const { modelTier, spillOver, ...asked } = request;
     const context = this.compiler.compile({
       ...inputOf(asked),
@@ -101,7 +110,12 @@ export class ContextManager {
       degraded: recalled.degraded,
     });
     this.#keepReceipt(context, history, threadId, previous);
-    this.folding.offer(threadId, context.receipt.leftOutThrough);
+    const { leftOutThrough } = context.receipt;
+    const offer = (): void => {
+      this.folding.offer(threadId, leftOutThrough);
+    };
+    if (this.database.isInUnitOfWork) this.database.afterCommit(offer);
+    else offer();
     this.#logger.log({
       event: 'context_compiled',
       tenantId,
@@ -130,6 +144,19 @@ export class ContextManager {
     const isDefault = model === undefined || encoding === this.counter.encoding;
     const counter = isDefault ? this.counter : this.counters.of(encoding);
     return { counter, safetyFactor, ...(of.model !== undefined && { model: of.model }) };
+  }
+
+  /** In turns, what was stored with the counts of another encoding than the model's. */
+  async #count(messages: StoredMessage[], memories: RelevantMemory[], counting: Counting): Promise<void> {
+    const { counter } = counting;
+    if (counter.encoding === this.counter.encoding) return;
+    for (const message of messages) {
+      const { id: _, seq: _1, tokens: _2, createdAt: _3, ...counted } = message;
+      message.tokens = await countMessageInTurns(counter, counted);
+    }
+    for (const relevant of memories)
+      relevant.tokens = await counter.countInTurns([memoryLine(relevant.memory)]);
+    counting.isCounted = true;
   }
 
   /** Tokens that the history may have at most. */

@@ -5,10 +5,12 @@ import { LongTermMemory } from '../memory/long-term-memory.js';
 import { MAX_CONTENT } from '../memory/memory-input.js';
 import type { MemoryFilter } from '../memory/memory-filter.js';
 import { MAX_RESULTS } from '../memory/memory-query.js';
+import { conditionOf } from '../memory/memory-search.js';
 import { textOf } from '../session/message-text.js';
 import type { RecallMode } from '../recall/rank.js';
 import type { Degradation, RelevantMemory } from '../working-context/working-context.js';
 import { ContextSearch, type FoundItem, type ScoredMessage, type SearchScope } from './context-search.js';
+import { SearchSlots } from './search-slots.js';
 
 export interface RecallRequest {
   /** What memories are searched by. */
@@ -27,21 +29,27 @@ export interface RecalledMemories {
   readonly degraded: Degradation[];
 }
 
+const NOTHING: RecalledMemories = { memories: [], degraded: [] };
 /** Of a thread, so many times what is asked for: much of what is found there stands in the history already. */
 const THREAD_FACTOR = 4;
 
-/** Recalls what a working context offers its model, and never fails with it: a context without memories is better than none. */
+/**
+ * Recalls what a working context offers its model, and never fails with it: a context without memories is better than none.
+ * Searches take half of the connections at most, also those that nobody waits for any more.
+ */
 @Injectable()
 export class ContextRecall {
   readonly #logger = new Logger(ContextRecall.name);
   readonly #timeoutMs: number;
+  readonly #slots: SearchSlots;
 
   constructor(
     private readonly memory: LongTermMemory,
     private readonly search: ContextSearch,
-    @Inject(TRIPTYCH_OPTIONS) { recall: { timeoutMs } }: TriptychOptions,
+    @Inject(TRIPTYCH_OPTIONS) { recall: { timeoutMs }, database: { poolSize } }: TriptychOptions,
   ) {
     this.#timeoutMs = timeoutMs;
+    this.#slots = new SearchSlots(Math.max(1, Math.floor(poolSize / 2)));
   }
 
   /**
@@ -49,7 +57,9 @@ export class ContextRecall {
    * @throws InvalidInputError, TenantRequiredError
    */
   async find(request: RecallRequest): Promise<RecalledMemories> {
-    if (request.limit === 0) return { memories: [], degraded: [] };
+    // A mistake is one whether the search would come in time or not.
+    if (request.filter !== undefined) conditionOf({ filter: request.filter });
+    if (request.limit === 0) return NOTHING;
     const late = new AbortController();
     const timer = setTimeout(() => {
       late.abort();
@@ -62,7 +72,8 @@ export class ContextRecall {
     });
     try {
       // What comes after the deadline is of no use; `#recall` tells of its own failures.
-      return await Promise.race([this.#recall(request), deadline]);
+      const found = this.#slots.run(() => this.#recall(request), late.signal);
+      return (await Promise.race([found, deadline])) ?? (await deadline);
     } finally {
       clearTimeout(timer);
     }
@@ -108,7 +119,7 @@ export class ContextRecall {
     mode: RecallMode,
   ): Promise<RelevantMemory[]> {
     // A description may be longer than a query; what it is about stands at its beginning.
-    const query = whole.slice(0, MAX_CONTENT).toWellFormed();
+    const query = whole.trimStart().slice(0, MAX_CONTENT).toWellFormed();
     const options = {
       mode,
       ...(agentId !== undefined && { agentId }),

@@ -17,8 +17,10 @@ export interface RecentHistory {
   readonly summary: { readonly text: string; readonly throughSeq: number } | undefined;
 }
 
-/** Rows of which each is a token would be more than this; older ones count as unread. */
-const MOST_MESSAGES = 4_000;
+/** Tokens of the shortest message, by `countMessage`: its overhead, and its role. */
+const SMALLEST_MESSAGE = 4;
+/** Rows to look at in any case, for the newest message of the user. */
+const FEWEST_ROWS = 1_000;
 
 type Row = MessageBody &
   CountedRow & {
@@ -39,7 +41,12 @@ export async function readRecentHistory(
   { database, counter }: { database: Database; counter: TokenCounter },
   { tenantId, threadId, enough }: { tenantId: string; threadId: string; enough: number },
 ): Promise<RecentHistory> {
-  const rows = await database.query<Row>(READ_RECENT, [tenantId, threadId, enough, MOST_MESSAGES]);
+  const rows = await database.query<Row>(READ_RECENT, [
+    tenantId,
+    threadId,
+    enough,
+    FEWEST_ROWS + Math.ceil(enough / SMALLEST_MESSAGE),
+  ]);
   const [first] = rows;
   if (!first) return { sessionId: undefined, messages: [], unread: 0, summary: undefined };
   const found = first.messageId === null ? [] : rows;

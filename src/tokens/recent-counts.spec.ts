@@ -32,6 +32,14 @@ describe('RecentCounts', () => {
     expect(counts.get(text('text 2'))).toBe(2);
   });
 
+  it('knows a text once, however often it was counted at the same time', () => {
+    const counts = new RecentCounts();
+    for (let n = 0; n < 40; n += 1) counts.set(text('same', 2 ** 20), 5);
+    counts.set(text('other', 2 ** 20), 6);
+    expect(counts.get(text('same', 2 ** 20))).toBe(5);
+    expect(counts.get(text('other', 2 ** 20))).toBe(6);
+  });
+
   it('keeps no more than 16 Mi units of text', () => {
     const counts = new RecentCounts();
     const million = 2 ** 20;

@@ -24,9 +24,10 @@ export class RecentCounts {
     return count;
   }
 
-  /** @param text one that is not there */
   set(text: string, count: number): void {
     if (text.length < LONG || text.length > MAX_UNITS) return;
+    // Two may have counted it at the same time.
+    if (this.#counts.delete(text)) this.#units -= text.length;
     // What is cut out of a longer text keeps the whole of that in memory.
     this.#counts.set(text.length > MAX_COPIED ? text : copyOf(text), count);
     this.#units += text.length;

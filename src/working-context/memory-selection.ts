@@ -1,4 +1,5 @@
 import { memoryLine } from '../memory/memory-line.js';
+import { wholeTextOf } from '../session/message-text.js';
 import { countMessage } from '../tokens/message-tokens.js';
 import { type TokenCounter } from '../tokens/token-counter.js';
 import { fitText } from './fit-text.js';
@@ -6,7 +7,7 @@ import { BLOCK_HEAD, BLOCK_TAIL, contextBlock } from './memory-block.js';
 import { contextMessage } from './prompt.js';
 import { type ItemReceipt } from './receipt.js';
 import { type HistoryEntry } from './session-history.js';
-import { shorteningMark, textOf } from './shorten-message.js';
+import { shorteningMark } from './shorten-message.js';
 import { type RelevantMemory } from './working-context.js';
 
 export interface RankedMemory extends RelevantMemory {
@@ -107,15 +108,17 @@ export function knownFrom(
   history: readonly HistoryEntry[],
   threadId?: string,
 ): (memory: RankedMemory) => boolean {
-  let known: { places: Set<number>; texts: Set<string> } | undefined;
-  return ({ memory: { content, source } }) => {
+  let known: { saidAt: Map<number, string>; texts: Set<string> } | undefined;
+  return ({ memory: { content, source, createdAt } }) => {
     known ??= {
-      places: new Set(history.map(({ seq }) => seq)),
-      texts: new Set(history.map(({ message }) => textOf(message))),
+      saidAt: new Map(history.map(({ seq, saidAt }) => [seq, saidAt])),
+      texts: new Set(history.map(({ message }) => wholeTextOf(message))),
     };
-    const { places, texts } = known;
-    const isOfThread = threadId !== undefined && source?.threadId === threadId;
-    return texts.has(content) || (isOfThread && source.seq !== undefined && places.has(source.seq));
+    const { saidAt, texts } = known;
+    const isOfThread = threadId !== undefined && source?.threadId === threadId && source.seq !== undefined;
+    const said = isOfThread ? saidAt.get(source.seq as number) : undefined;
+    // What is older than the message was made of another one, which stood there before the thread was cleared.
+    return texts.has(content) || (said !== undefined && createdAt.getTime() >= Date.parse(said));
   };
 }
 

@@ -48,6 +48,11 @@ describe('groupMessages', () => {
     expect(shape(call('a', 'a'), result('a'), result('a'))).toEqual([['sound', 3]]);
   });
 
+  it('takes no call from anybody but an assistant', () => {
+    const odd: Message = { role: 'user', content: 'hi', tool_calls: call('a').tool_calls ?? [] };
+    expect(shape(odd)).toEqual([['sound', 1]]);
+  });
+
   it('knows a result without its call, and one that strayed between others', () => {
     expect(shape(result('a'), user)).toEqual([
       ['orphan_tool_result', 1],

@@ -48,7 +48,9 @@ function answeredCall(message: Message): string | undefined {
   return message.role === 'function' ? `function ${message.name ?? ''}` : undefined;
 }
 
+/** Only an assistant calls: in another message these fields are what somebody happened to write. */
 function callsOf(message: Message): string[] {
+  if (message.role !== 'assistant') return [];
   const tools = Array.isArray(message.tool_calls) ? message.tool_calls.map(({ id }) => `tool ${id}`) : [];
   const { function_call: call } = message;
   const named = typeof call === 'object' && call !== null && 'name' in call && typeof call.name === 'string';

@@ -52,7 +52,8 @@ export interface SectionReceipt {
 
 export interface ItemReceipt {
   tier: 'system' | 'session' | 'memory' | 'task';
-  /** Of the message or the memory; `systemPrompt`; `task`, or `task.<field>` for a field that was left out; `summary`. */
+  /** Of the message or the memory; `systemPrompt`; `task`, and `task.rest` for what was left out of it;
+   * `summary`. */
   id: string;
   /** Of a memory. */
   score?: number;

@@ -14,6 +14,8 @@ export interface HistoryEntry {
   readonly seq: number;
   readonly message: Message;
   readonly tokens: number;
+  /** ISO 8601. */
+  readonly saidAt: string;
 }
 
 export interface HistoryLimits {
@@ -66,10 +68,10 @@ const SMALLEST_RESULT = 32;
  * @param isCounted whether stored counts are those of this counter
  */
 export function historyEntry(counter: TokenCounter, stored: StoredMessage, isCounted = true): HistoryEntry {
-  const { id, seq, tokens, createdAt: _, ...rest } = stored;
+  const { id, seq, tokens, createdAt: saidAt, ...rest } = stored;
   const message: Message = rest;
   const counted = isCounted && Number.isSafeInteger(tokens) && tokens > 0;
-  return { id, seq, message, tokens: counted ? tokens : countMessage(counter, message) };
+  return { id, seq, message, tokens: counted ? tokens : countMessage(counter, message), saidAt };
 }
 
 /** Tokens of all that could be sent. */
@@ -175,7 +177,7 @@ class HistorySelection {
 
   #leftOutThrough(verdicts: readonly Verdict[]): number {
     const isCut = ({ decision, reason }: Verdict): boolean =>
-      decision === 'dropped' && (reason === 'over_share' || reason === 'history_step');
+      decision === 'dropped' && MAKES_ROOM.has(reason);
     const last = this.entries[verdicts.findLastIndex(isCut)];
     const head = this.entries.findIndex(({ message }) => !isInstructing(message));
     // What was not read is older than all that is left out, or stands right before the oldest that was read.
@@ -333,4 +335,5 @@ class HistorySelection {
   }
 }
 
+const MAKES_ROOM = new Set<Reason>(['over_share', 'history_step', 'before_user']);
 const OVER_SHARE: Verdict = { decision: 'dropped', reason: 'over_share' };

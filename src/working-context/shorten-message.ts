@@ -1,3 +1,4 @@
+import { wholeTextOf } from '../session/message-text.js';
 import { type Message } from '../session/message.js';
 import { countMessage } from '../tokens/message-tokens.js';
 import { type TokenCounter } from '../tokens/token-counter.js';
@@ -24,13 +25,7 @@ export function shortenMessage<M extends Message>(
   const withText = (text: string): M => ({ ...message, content: text + mark });
   const cost = (text: string): number => countMessage(counter, withText(text));
   if (cost('') > cap) return undefined;
-  return withText(fitText(counter, textOf(message), cap, cost));
-}
-
-/** The text of a message, its parts one below the other. */
-export function textOf({ content }: Message): string {
-  if (typeof content === 'string') return content;
-  return (content ?? []).flatMap((part) => (typeof part.text === 'string' ? [part.text] : [])).join('\n');
+  return withText(fitText(counter, wholeTextOf(message), cap, cost));
 }
 
 /**

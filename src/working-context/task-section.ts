@@ -2,7 +2,7 @@ import { parseJson } from '../database/parse-json.js';
 import { BudgetExceededError, InvalidInputError } from '../errors.js';
 import { type TokenCounter } from '../tokens/token-counter.js';
 import { fitText } from './fit-text.js';
-import { countTask } from './prompt.js';
+import { countTask, taskMessage } from './prompt.js';
 import { type ItemReceipt } from './receipt.js';
 import { type Task } from './working-context.js';
 
@@ -31,19 +31,27 @@ export function fitTask(counter: TokenCounter, input: Task, cap: number, mayCut 
     description,
     ...Object.fromEntries(others.slice(0, count)),
   });
-  const bare = countTask(counter, { description });
-  if (bare <= cap) {
-    const kept = largest(others.length, (count) => countTask(counter, withFields(count)) <= cap);
-    const fitted = withFields(kept);
-    const used = countTask(counter, fitted);
-    return { task: fitted, used, items: [item(used, 'shortened'), ...dropped(counter, others.slice(kept))] };
+  const room = cap - countTask(counter, { description: '' });
+  // Looks at no more of a long text than would fit.
+  const fits = (count: number): boolean => {
+    const content = taskMessage(withFields(count)).content as string;
+    return counter.truncate(content, room, 'start') === content;
+  };
+  if (fits(0)) {
+    const fitted = withFields(largest(others.length, fits));
+    return shortened(counter, fitted, whole);
   }
 
   const start = fitText(counter, description, cap, (text) => countTask(counter, { description: text }));
-  if (start === '') throw new BudgetExceededError('The task', bare, cap);
-  const fitted = { description: start };
-  const used = countTask(counter, fitted);
-  return { task: fitted, used, items: [item(used, 'shortened'), ...dropped(counter, others)] };
+  if (start === '') throw new BudgetExceededError('The task', countTask(counter, { description }), cap);
+  return shortened(counter, { description: start }, whole);
+}
+
+/** Names no field: what they are called is the caller's text, and a receipt holds none. */
+function shortened(counter: TokenCounter, task: Task, whole: number): FittedTask {
+  const used = countTask(counter, task);
+  const rest = { tier: 'task', id: 'task.rest', decision: 'dropped', reason: 'over_share' } as const;
+  return { task, used, items: [item(used, 'shortened'), { ...rest, tokens: Math.max(0, whole - used) }] };
 }
 
 /** The task as JSON carries it: a copy without what JSON leaves out. */
@@ -81,14 +89,4 @@ function largest(count: number, fits: (count: number) => boolean): number {
 
 function item(tokens: number, decision: 'kept' | 'shortened'): ItemReceipt {
   return { tier: 'task', id: 'task', tokens, decision, reason: decision === 'kept' ? 'fits' : 'over_share' };
-}
-
-function dropped(counter: TokenCounter, fields: readonly (readonly [string, unknown])[]): ItemReceipt[] {
-  return fields.map(([field, value]) => ({
-    tier: 'task',
-    id: `task.${field}`,
-    tokens: counter.count(JSON.stringify({ [field]: value })),
-    decision: 'dropped',
-    reason: 'over_share',
-  }));
 }

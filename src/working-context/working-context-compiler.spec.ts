@@ -466,14 +466,14 @@ describe('WorkingContextCompiler.compile', () => {
     expect(Object.keys(context.task)).toEqual(['description']);
     expect(context.tokenUsage.task).toBe(52);
     expect(decided(context, 'task')).toBe('shortened over_share');
-    expect(decided(context, 'task.extra')).toBe('dropped over_share');
+    expect(decided(context, 'task.rest')).toBe('dropped over_share');
   });
 
   it('keeps as many fields of a task as fit behind its description', () => {
     const task = { description: 'Sum up.', first: words(12), second: words(12), third: words(12), fourth: 1 };
     const context = compiler.compile(input({ task }));
     expect(Object.keys(context.task)).toEqual(['description', 'first', 'second']);
-    expect(context.receipt.items.map(({ id }) => id)).toEqual(['task', 'task.third', 'task.fourth']);
+    expect(context.receipt.items.map(({ id }) => id)).toEqual(['task', 'task.rest']);
   });
 
   it('takes the counts it is given instead of counting again', () => {

@@ -16,7 +16,7 @@ import {
   TOKEN_BUDGET,
   type TokenBudget,
 } from './token-budget.js';
-import { type CompileInput, type TokenUsage, type WorkingContext } from './working-context.js';
+import { type CompileInput, type Counting, type TokenUsage, type WorkingContext } from './working-context.js';
 
 /** The part of the `taskAndBuffer` share that a task may fill; the rest is always left to the response. */
 export const TASK_PART = 0.5;
@@ -57,12 +57,16 @@ export class WorkingContextCompiler {
    * @throws InvalidInputError when the task is not JSON with a description, or a change of the budget is not possible
    */
   compile(input: CompileInput): WorkingContext {
-    const { counter, safetyFactor, model } = input.counting ?? { counter: this.counter, safetyFactor: 1 };
+    const {
+      counter,
+      safetyFactor,
+      model,
+      isCounted = counter.encoding === this.counter.encoding,
+    }: Counting = input.counting ?? { counter: this.counter, safetyFactor: 1 };
     const budget = resolveBudget(this.budget, { tier: input.modelTier, change: input.budget, safetyFactor });
     const mayCut = input.overflow !== 'refuse';
     const system = fitSystemPrompt(counter, input.systemPrompt, budget.systemPrompt, mayCut);
     const task = fitTask(counter, input.task, Math.floor(budget.taskAndBuffer * TASK_PART), mayCut);
-    const isCounted = counter.encoding === this.counter.encoding;
     const entries = input.sessionMessages.map((stored) => historyEntry(counter, stored, isCounted));
     const ranked = rankMemories(counter, input.relevantMemories, isCounted);
 

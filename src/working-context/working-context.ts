@@ -37,6 +37,8 @@ export interface Counting {
   counter: TokenCounter;
   /** See `Receipt.safetyFactor`; at least 1. */
   safetyFactor: number;
+  /** Whether the counts that messages and memories come with are those of `counter`. Absent: when its encoding is the default. */
+  isCounted?: boolean;
   /** The model's name, for the receipt. */
   model?: string;
 }

@@ -20,7 +20,13 @@ function expected(thread: readonly StoredMessage[], enough: number): StoredMessa
     return isNeeded;
   });
   const question = thread.findLast(({ role }) => role === 'user');
-  const head = thread.slice(0, thread.findIndex((message) => !isInstruction(message)) >>> 0);
+  const beginning = thread.slice(0, thread.findIndex((message) => !isInstruction(message)) >>> 0);
+  let ahead = 0;
+  const head = beginning.filter((message) => {
+    const isNeeded = ahead <= enough;
+    if (!newest.includes(message)) ahead += message.tokens;
+    return isNeeded;
+  });
   const wanted = new Set([...newest, ...(question ? [question] : []), ...head]);
   return thread.filter((message) => wanted.has(message));
 }
