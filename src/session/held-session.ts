@@ -34,6 +34,8 @@ export interface SessionState extends Pick<HeldSession, 'sessionId' | 'headId'> 
 }
 
 export const CLEARED = 'The thread was cleared meanwhile.';
+/** Of a session that others clear again and again before it is held. */
+const MAX_ATTEMPTS = 100;
 
 type Row = Omit<HeldSession, 'tenantId' | 'threadId' | 'liveRuns'> & { isTaken: boolean };
 
@@ -55,7 +57,8 @@ export class SessionRows {
     const find = (): Promise<Row[]> =>
       this.database.query<Row>(sql.HOLD_SESSION, [tenantId, threadId, lease?.holder ?? null]);
     let [row] = await find();
-    if (!row) {
+    // Somebody else may begin the session and end it again between the two: as often as somebody does.
+    for (let attempt = 0; !row && attempt < MAX_ATTEMPTS; attempt += 1) {
       if (lease) throw new SessionConflictError(CLEARED);
       await this.database.query(sql.BEGIN_SESSION, [tenantId, threadId, uuidv7()]);
       [row] = await find();

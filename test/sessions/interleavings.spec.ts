@@ -166,6 +166,23 @@ describeOnEachEngine('append, clear and read', (createDatabase) => {
     expect(orders.length).toBeGreaterThanOrEqual(30);
   });
 
+  it('never refuse an append because others clear the thread again and again', async () => {
+    const tenant = newTenant();
+    const answers = new Set<string>();
+    const repeat = async (client: number, ...program: Operation[]): Promise<void> => {
+      for (let round = 0; round < 150; round += 1)
+        for (const operation of program)
+          answers.add((await perform(client, tenant, operation)).split(' ')[0] as string);
+    };
+    await Promise.all([
+      repeat(0, { ...append('held'), expectedVersion: 0 } as Operation),
+      repeat(1, append('plain'), clear),
+      repeat(0, clear),
+      repeat(1, clear),
+    ]);
+    expect(answers.size).toBeGreaterThan(2);
+  });
+
   it('are linearizable when they run at once', async () => {
     let contended = 0;
     await fc.assert(
