@@ -24,11 +24,21 @@ export class InvalidInputError extends TriptychError {
   readonly status = 400;
   override readonly extensions: { readonly violations: readonly Violation[] };
 
+  /** @param violations of which the first 100 are told, and of a field's name the first 200 characters */
   constructor(violations: readonly Violation[]) {
-    super(violations.map(({ field, message }) => `${field}: ${message}`).join('; '));
-    this.extensions = { violations };
+    const told = violations.slice(0, MAX_VIOLATIONS).map(({ field, message }) => ({
+      field: field.length > MAX_FIELD ? `${field.slice(0, MAX_FIELD).toWellFormed()}…` : field,
+      message,
+    }));
+    const more = violations.length - told.length;
+    const texts = told.map(({ field, message }) => `${field}: ${message}`);
+    super([...texts, ...(more > 0 ? [`and ${more} more`] : [])].join('; '));
+    this.extensions = { violations: told };
   }
 }
+/** An answer must not be much larger than what was asked: a body of 1 MB can name 100,000 fields that are not known. */
+const MAX_VIOLATIONS = 100;
+const MAX_FIELD = 200;
 /** One field that is not acceptable. `field` is a path such as `messages.0.content`. */
 export interface Violation {
   readonly field: string;
@@ -255,13 +265,33 @@ export class BudgetExceededError extends TriptychError {
   }
 }
 
-/** The embedding provider cannot be reached, is too slow, or answers with an error. */
+/** The embedding provider cannot be reached, is too slow, answers with an error, or is not asked for such reasons. */
 export class EmbeddingsUnavailableError extends TriptychError {
   readonly code = 'embeddings_unavailable';
   readonly status = 503;
+  override readonly extensions: { readonly retryAfter?: number };
+  /** What went wrong, without the words around it. */
+  readonly detail: string;
+  /** The provider refused these very texts, so waiting does not help, and others may well be embedded. */
+  readonly isOfContent: boolean;
 
-  constructor(detail: string, options?: ErrorOptions) {
-    super(`The embedding provider did not answer usefully: ${detail.replace(/\.$/, '')}.`, options);
+  /**
+   * @param options.retryAfter whole seconds until asking again may help, where that is known; at least 1
+   * @param options.isOfContent false unless said otherwise
+   */
+  constructor(
+    detail: string,
+    {
+      retryAfter,
+      isOfContent = false,
+      ...options
+    }: ErrorOptions & { retryAfter?: number | undefined; isOfContent?: boolean } = {},
+  ) {
+    const reason = detail.replace(/\.$/, '');
+    super(`The embedding provider did not answer usefully: ${reason}.`, options);
+    this.detail = reason;
+    this.extensions = retryAfter === undefined ? {} : { retryAfter };
+    this.isOfContent = isOfContent;
   }
 }
 
@@ -280,8 +310,38 @@ export class DatabaseUnavailableError extends TriptychError {
   readonly code = 'database_unavailable';
   readonly status = 503;
 
-  constructor(detail: string, options?: ErrorOptions) {
+  /** @param detail why, as the end of a sentence */
+  constructor(
+    readonly detail: string,
+    options?: ErrorOptions,
+  ) {
     super(`The database cannot serve the request: ${detail}. Retry later.`, options);
+  }
+}
+
+/** All connections to PostgreSQL are at work for others, and none became free in time. */
+export class DatabaseBusyError extends TriptychError {
+  readonly code = 'database_busy';
+  readonly status = 503;
+  /** Whole seconds. */
+  override readonly extensions: { readonly retryAfter: number } = { retryAfter: 1 };
+
+  /** @param waitedMs for one of the `connections`, in milliseconds */
+  constructor(connections: number, waitedMs: number) {
+    super(
+      `All ${connections} connections to the database were in use for ${waitedMs} ms. Retry later. If it stays, ` +
+        'raise DATABASE_POOL_SIZE.',
+    );
+  }
+}
+
+/** The service is told to stop, and the request was not finished in the time that is left for that. */
+export class ShuttingDownError extends TriptychError {
+  readonly code = 'shutting_down';
+  readonly status = 503;
+
+  constructor() {
+    super('The service is stopping. Send the request again, a write under its Idempotency-Key.');
   }
 }
 

@@ -14,6 +14,7 @@ import { PROMPT_FORMATS } from '../src/working-context/prompt-format.js';
 import { assemblePrompt } from '../src/working-context/prompt.js';
 import { ChatServer } from './support/chat-server.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
+import { closedGate } from './support/gate.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { RecallTenant } from './support/recall-tenant.js';
 import { TestService } from './support/service.js';
@@ -356,12 +357,13 @@ describe('a compile whose parts fail', () => {
       await server.close();
       await home.drop();
     });
-    const compile = async (): Promise<CompiledContext> =>
+    const compile = async (more: object = {}): Promise<CompiledContext> =>
       (
         await service.as('acme').post('/v1/context/compile', {
           threadId: 't',
           systemPrompt: '',
           task: { description: 'Which colour has the kayak?' },
+          ...more,
         })
       ).body;
 
@@ -375,9 +377,21 @@ describe('a compile whose parts fail', () => {
       expect(parseContextBlock(context)).toMatchObject([{ text: 'The kayak is green.' }]);
     });
 
-    it('goes on without memories when they are late', async () => {
+    it('recalls by words alone when the question is not embedded in time', async () => {
       server.fail('hang');
       const { degraded, context } = await compile();
+      server.heal();
+      expect(degraded).toMatchObject([{ code: 'embeddings_unavailable' }]);
+      expect(parseContextBlock(context)).toMatchObject([{ text: 'The kayak is green.' }]);
+    });
+
+    it('goes on without memories when they are late', async () => {
+      const messages = [{ role: 'user', content: 'What is said is embedded when it is searched.' }];
+      await service.as('acme').post('/v1/sessions/t/messages', { messages });
+      const gate = closedGate();
+      server.fail({ until: gate.opened });
+      const { degraded, context } = await compile({ recallScope: 'both' });
+      gate.open();
       server.heal();
       expect(degraded).toEqual([
         { code: 'recall_timeout', detail: expect.stringContaining('within 5000 ms') },

@@ -276,11 +276,13 @@ describe('the openai embedder', () => {
 
   it.each<[EmbeddingsFault, RegExp]>([
     ['wrong-count', /1 vectors for 2 texts/],
+    ['surplus', /3 vectors for 2 texts/],
     ['repeated-index', /no vector has the index 1/],
     ['wrong-dimension', /255 dimensions, not 256: set EMBEDDING_DIMENSIONS=255 and migrate/],
     ['null-component', /no finite number at place 0/],
     ['infinite-component', /no finite number at place 0/],
     ['zero-vector', /vector 0 has the norm 0/],
+    ['near-zero-vector', /vector 0 has the norm .*e-9/],
     ['always-base64', /vector 0 is not a list of numbers/],
     ['broken-json', /not JSON/],
     ['html', /no list named "data"/],
@@ -297,8 +299,10 @@ describe('the openai embedder', () => {
   it.each<[EmbeddingsFault, RegExp, number]>([
     ['reset', /connection failed \((ECONNRESET|UND_ERR_SOCKET)\)/, 2],
     ['cut-midway', /connection failed/, 2],
+    ['garbage', /connection failed/, 2],
     ['hang', /no whole answer within 600 ms/, 1],
     ['hang-midway', /no whole answer within 600 ms/, 1],
+    [{ dripMs: 20 }, /no whole answer within 600 ms/, 1],
     [{ delayMs: 5_000 }, /no whole answer within 600 ms/, 1],
     [{ status: 500 }, /status 500/, 2],
     [{ status: 503, retryAfter: '0' }, /status 503/, 2],
@@ -309,6 +313,8 @@ describe('the openai embedder', () => {
     [{ status: 401 }, /status 401.*OPENAI_API_KEY/, 1],
     [{ status: 403 }, /status 403.*OPENAI_API_KEY and EMBEDDING_MODEL/, 1],
     [{ status: 404 }, /status 404.*OPENAI_BASE_URL/, 1],
+    [{ status: 413 }, /status 413.*too large.*length of the texts/, 1],
+    [{ status: 422 }, /status 422.*length of the texts/, 1],
   ])('says the provider is unavailable on the fault %j', async (fault, message, requests) => {
     server.fail(fault);
     // A deadline that is not what is tested must not end the second attempt on a busy machine.
@@ -318,6 +324,37 @@ describe('the openai embedder', () => {
     expect(error.message).toMatch(message);
     expect(server.requests).toHaveLength(requests);
     expectTellsNothing(error);
+  });
+
+  it.each<[number, boolean]>([
+    [400, true],
+    [413, true],
+    [422, true],
+    [401, false],
+    [403, false],
+    [404, false],
+    [429, false],
+    [503, false],
+  ])('tells whether a refusal is of the texts: %i, %p', async (status, isOfContent) => {
+    server.fail({ status });
+    expect(await failureOf(openai({ maxRetries: 0 }).embed(['tea']))).toMatchObject({ isOfContent });
+  });
+
+  it.each([
+    ['3600', { retryAfter: 3600 }],
+    ['0.2', { retryAfter: 1 }],
+    ['Infinity', {}],
+    ['soon', {}],
+  ])('passes on when to come back: Retry-After %s', async (retryAfter, extensions) => {
+    server.fail({ status: 429, retryAfter });
+    const error = await failureOf(openai({ maxRetries: 0 }).embed(['tea']));
+    expect(error.extensions).toEqual(extensions);
+  });
+
+  it('waits for a query no longer than it is told to', async () => {
+    server.fail('hang');
+    const error = await failureOf(openai({ timeoutMs: 60_000, queryTimeoutMs: 300 }).embed(['tea'], 'query'));
+    expect(error.message).toMatch(/no whole answer within 300 ms/);
   });
 
   it('says so when nobody listens', async () => {

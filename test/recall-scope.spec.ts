@@ -222,7 +222,10 @@ describeOnEachEngine('a search of what was said', (createDatabase) => {
       const scores = { lexical: expect.any(Number), semantic: null };
       server.fail({ status: 500 });
       expect(await ask('lexical')).toMatchObject({ status: 200, body: { results: [{ scores }, {}] } });
-      expect(await ask('hybrid')).toMatchObject({ status: 503, body: { code: 'embeddings_unavailable' } });
+      expect(await ask('hybrid')).toMatchObject({
+        status: 200,
+        body: { results: [{ scores }, {}], degraded: [{ code: 'embeddings_unavailable' }] },
+      });
       server.heal();
       expect((await ask('hybrid')).body).toMatchObject({
         results: [{ threadId: 'lake', scores: { ...scores, semantic: expect.any(Number) } }, {}],

@@ -22,6 +22,8 @@ export interface CommandLine<C extends Command> {
   isExpected?(error: unknown): boolean;
   /** What of the answer a person is shown; all of it when left out. */
   forPeople?(answer: object): object;
+  /** Whether the command writes to standard output itself; then its answer goes to standard error. */
+  isBesideOutput?(command: C): boolean;
   /** Called once the answer is printed. */
   answered?(answer: object): void;
   /** The exit status of an answer; 0 when left out. */
@@ -42,7 +44,9 @@ export async function runCommand<C extends Command>(args: string[], line: Comman
       return 0;
     }
     const answer = await line.run(command);
-    console.log(command.json ? JSON.stringify(answer, null, 2) : asText(line.forPeople?.(answer) ?? answer));
+    const text = command.json ? JSON.stringify(answer, null, 2) : asText(line.forPeople?.(answer) ?? answer);
+    if (line.isBesideOutput?.(command)) console.error(text);
+    else console.log(text);
     line.answered?.(answer);
     return line.statusOf?.(answer) ?? 0;
   } catch (error) {

@@ -6,7 +6,16 @@ describe('loadOptions', () => {
   it('has a default for everything, the built-in embedder and the embedded engine included', () => {
     const options = loadOptions({});
     expect(options.http).toMatchObject({ host: '127.0.0.1', port: 3000 });
-    expect(options.database).toEqual({ dataDir: '.data', migrateOnStart: false, poolSize: 10 });
+    expect(options.database).toEqual({
+      dataDir: '.data',
+      migrateOnStart: false,
+      poolSize: 10,
+      startTimeoutMs: 30_000,
+      poolWaitMs: 5_000,
+      statementTimeoutMs: 30_000,
+      lockTimeoutMs: 10_000,
+      idleTransactionTimeoutMs: 60_000,
+    });
     expect(options.embeddings).toMatchObject({ provider: 'local', dimensions: 1536 });
     expect(options.budget.tiers).toEqual({ fast: 8_000, reasoning: 32_000 });
   });

@@ -51,6 +51,16 @@ const settingsSchema = z.strictObject({
       production: z.boolean().default(false),
       /** Largest request body, in bytes. */
       bodyLimit: z.int().min(1_024).max(104_857_600).default(1_048_576),
+      /** Longest time that a request may take to arrive, its body included, in milliseconds; its headers: half of it. */
+      requestTimeoutMs: z.int().min(1_000).max(600_000).default(30_000),
+      /** How long a service that is told to stop still takes new connections, in milliseconds. */
+      shutdownDelayMs: z.int().min(0).max(300_000).default(500),
+      /** Longest time to stop in, in milliseconds, the delay included; then the process ends as it is. */
+      shutdownTimeoutMs: z.int().min(1_000).max(600_000).default(10_000),
+    })
+    .refine(({ shutdownDelayMs, shutdownTimeoutMs }) => shutdownDelayMs <= shutdownTimeoutMs / 2, {
+      error: 'must be at most half of SHUTDOWN_TIMEOUT_MS',
+      path: ['shutdownDelayMs'],
     })
     .prefault({}),
   database: z
@@ -66,6 +76,16 @@ const settingsSchema = z.strictObject({
       migrateOnStart: z.boolean().default(false),
       /** Connections to an external database; the embedded engine has one. */
       poolSize: z.int().min(1).max(1_000).default(10),
+      /** How long the service waits at start for an external database that is not there yet, in ms; 0: not at all. */
+      startTimeoutMs: z.int().min(0).max(3_600_000).default(30_000),
+      /** How long a request waits for a connection to an external database, in ms. */
+      poolWaitMs: z.int().min(100).max(600_000).default(5_000),
+      /** Longest statement on an external database, in ms; reindexing and pruning have none. */
+      statementTimeoutMs: z.int().min(100).max(600_000).default(30_000),
+      /** Longest wait for one lock of an external database, in ms. */
+      lockTimeoutMs: z.int().min(100).max(600_000).default(10_000),
+      /** After so long without a statement an external database ends a transaction, in ms. */
+      idleTransactionTimeoutMs: z.int().min(100).max(600_000).default(60_000),
     })
     .prefault({}),
   /** Who is asking, over HTTP; unused inside a host application, which authenticates by itself. */
@@ -106,6 +126,8 @@ const settingsSchema = z.strictObject({
       model: z.string().min(1).max(200).default('text-embedding-3-small'),
       dimensions: z.int().min(8).max(MAX_DIMENSIONS).default(1536),
       timeoutMs: z.int().min(100).max(600_000).default(10_000),
+      /** Requests to the embeddings server at once, of documents, and as many of queries. */
+      concurrency: z.int().min(1).max(1_000).default(16),
     })
     .refine(({ provider, apiKey, baseUrl }) => provider !== 'openai' || apiKey || baseUrl, {
       error: 'openai needs OPENAI_API_KEY or OPENAI_BASE_URL',

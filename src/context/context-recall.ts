@@ -1,14 +1,14 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
-import { EmbeddingsUnavailableError, InvalidEmbeddingError, TriptychError } from '../errors.js';
+import { TriptychError } from '../errors.js';
 import { LongTermMemory } from '../memory/long-term-memory.js';
 import { MAX_CONTENT } from '../memory/memory-input.js';
 import type { MemoryFilter } from '../memory/memory-filter.js';
 import { MAX_RESULTS } from '../memory/memory-query.js';
 import { conditionOf } from '../memory/memory-search.js';
 import { textOf } from '../session/message-text.js';
-import type { RecallMode } from '../recall/rank.js';
-import type { Degradation, RelevantMemory } from '../working-context/working-context.js';
+import type { Degradation } from '../recall/degradation.js';
+import type { RelevantMemory } from '../working-context/working-context.js';
 import { ContextSearch, type FoundItem, type ScoredMessage, type SearchScope } from './context-search.js';
 import { SearchSlots } from './search-slots.js';
 
@@ -81,19 +81,7 @@ export class ContextRecall {
 
   async #recall(request: RecallRequest): Promise<RecalledMemories> {
     try {
-      return { memories: await this.#search(request, 'hybrid'), degraded: [] };
-    } catch (error) {
-      if (error instanceof EmbeddingsUnavailableError || error instanceof InvalidEmbeddingError)
-        return this.#byWords(request, error);
-      return this.#without(error);
-    }
-  }
-
-  async #byWords(request: RecallRequest, reason: TriptychError): Promise<RecalledMemories> {
-    try {
-      const detail =
-        'Memories were recalled by their words alone: what says the same in other words is missing.';
-      return { memories: await this.#search(request, 'lexical'), degraded: [{ code: reason.code, detail }] };
+      return await this.#search(request);
     } catch (error) {
       return this.#without(error);
     }
@@ -114,25 +102,31 @@ export class ContextRecall {
     };
   }
 
-  async #search(
-    { query: whole, threadId, limit, scope, agentId, filter }: RecallRequest,
-    mode: RecallMode,
-  ): Promise<RelevantMemory[]> {
+  async #search({
+    query: whole,
+    threadId,
+    limit,
+    scope,
+    agentId,
+    filter,
+  }: RecallRequest): Promise<RecalledMemories> {
     // A description may be longer than a query; what it is about stands at its beginning.
     const query = whole.trimStart().slice(0, MAX_CONTENT).toWellFormed();
     const options = {
-      mode,
       ...(agentId !== undefined && { agentId }),
       ...(filter !== undefined && { filter }),
     };
-    if (scope === 'memories') return this.memory.search(query, { ...options, limit });
+    if (scope === 'memories') {
+      const { results, degraded } = await this.memory.find(query, { ...options, limit });
+      return { memories: results, degraded };
+    }
     const found = await this.search.find(query, {
       ...options,
       scope,
       threadId,
       limit: Math.min(MAX_RESULTS, THREAD_FACTOR * limit),
     });
-    return found.results.map(asMemory);
+    return { memories: found.results.map(asMemory), degraded: found.degraded };
   }
 }
 

@@ -6,6 +6,7 @@ import { InvalidInputError } from '../errors.js';
 import { validateSearch, type SearchOptions } from '../memory/memory-query.js';
 import type { ScoredMemory } from '../memory/memory-entry.entity.js';
 import { conditionOf, MemorySearch, placesOf } from '../memory/memory-search.js';
+import type { Degradation } from '../recall/degradation.js';
 import type { RankedMemory } from '../recall/rank.js';
 import { Recall } from '../recall/recall.js';
 import { joined } from '../recall/sql-part.js';
@@ -40,6 +41,8 @@ export interface FoundItems {
   results: FoundItem[];
   /** False when not all that may be as near could be compared, or not all messages of a long thread are findable yet. */
   exhaustive: boolean;
+  /** Why it was found by words alone although more was asked for, such as a provider that is away; else empty. */
+  degraded: Degradation[];
 }
 
 /** Searches memories and what was said in a thread, as one. */
@@ -63,8 +66,9 @@ export class ContextSearch {
 
   /**
    * What says most about `query`, best first. `agentId` restricts the memories, `filter` all: a message is of no agent, has no
-   * metadata, and was said when it was appended. `asOf` leaves out messages that came later.
-   * @throws InvalidInputError, EmbeddingsUnavailableError, InvalidEmbeddingError, TenantRequiredError
+   * metadata, and was said when it was appended. `asOf` leaves out messages that came later. While nothing can be
+   * embedded, words alone find it, and `degraded` says so.
+   * @throws InvalidInputError, TenantRequiredError
    */
   async find(query: string, options: ContextSearchOptions = {}): Promise<FoundItems> {
     const tenantId = this.tenants.require();
@@ -73,15 +77,21 @@ export class ContextSearch {
     const { filter, asOf } = among;
     if (threadId === undefined) return this.#memories.find(query, { limit, mode, ...among });
     const memories = placesOf(among);
-    const request = { tenantId, query, limit, mode, condition: memories.condition };
-    const isWhole = await this.#messages.index(threadId, mode);
+    const { isWhole, ...made } = await this.#messages.index(threadId, mode);
+    // Of messages without vectors none would be found by meaning, and the others would go before them.
+    const channel = made.degraded.length > 0 ? 'lexical' : mode;
+    const request = { tenantId, query, limit, mode: channel, condition: memories.condition };
     const condition = filter && conditionOf({ filter });
     const messages = this.#messages.documents(threadId, { asOf, condition });
     const indexed = options.scope === 'both';
     const revisions = indexed ? memories.places?.scanned : undefined;
     const scanned = joined(revisions ? [revisions, messages] : [messages], ' UNION ALL ');
-    const { ranked, exhaustive } = await this.#recall.find({ ...request, places: { indexed, scanned } });
-    return { results: await this.#read(ranked, threadId, asOf), exhaustive: exhaustive && isWhole };
+    const recalled = await this.#recall.find({ ...request, places: { indexed, scanned } });
+    return {
+      results: await this.#read(recalled.ranked, threadId, asOf),
+      exhaustive: recalled.exhaustive && isWhole,
+      degraded: [...made.degraded, ...recalled.degraded],
+    };
   }
 
   /** In the order in which they were ranked; what is gone meanwhile is left out. */

@@ -18,9 +18,9 @@ export class SearchController {
   @HttpCode(200)
   @ApiOperation({ summary: 'The memories, or messages of a thread, that say most about a query' })
   @ApiOkResponse({ type: SearchResultView })
-  async search(@Body() { query, ...options }: SearchRequest): Promise<FoundItems & { degraded: [] }> {
-    const { results, exhaustive } = await this.context.find(query, options);
-    return { results: results.map(shown), exhaustive, degraded: [] };
+  async search(@Body() { query, ...options }: SearchRequest): Promise<FoundItems> {
+    const { results, ...found } = await this.context.find(query, options);
+    return { results: results.map(shown), ...found };
   }
 }
 

@@ -26,6 +26,10 @@ export class SearchResultView {
   })
   exhaustive: boolean;
 
-  @ApiProperty({ type: [DegradationView], description: 'What could not be used for this answer.' })
+  @ApiProperty({
+    type: [DegradationView],
+    description:
+      'What could not be used for this answer. With `embeddings_unavailable` or `invalid_embedding` it was found by words alone, whatever the mode.',
+  })
   degraded: DegradationView[];
 }

@@ -2,7 +2,7 @@ import { EmbeddingsUnavailableError, InvalidEmbeddingError, InvalidInputError } 
 import { OpenAIFailure } from '../openai/openai-failure.js';
 import { OpenAIServer } from '../openai/openai-server.js';
 import { inOrderOfIndex, toUnitVectors } from './check-vectors.js';
-import { Embedder } from './embedder.js';
+import { Embedder, type EmbeddingKind } from './embedder.js';
 
 export interface OpenAIEmbedderOptions {
   /** May be missing when `baseURL` names a server that asks for none. */
@@ -13,6 +13,8 @@ export interface OpenAIEmbedderOptions {
   readonly dimensions: number;
   /** For one batch, its retries and the waits between them included. Default 10,000. */
   readonly timeoutMs?: number;
+  /** The same for queries, for which somebody waits. Default `timeoutMs`, and never more. */
+  readonly queryTimeoutMs?: number;
   /** Default 2. */
   readonly maxRetries?: number;
   /** Most texts in one request; OpenAI allows 2,048. Default 128. */
@@ -38,11 +40,18 @@ const MAX_BATCH_LENGTH = 100_000;
 /** Only these models take `dimensions`; others reject the whole request, or ignore the parameter. */
 const SHORTENABLE = /(?:^|\/)text-embedding-3/;
 
+/**
+ * Statuses by which a provider refuses texts that it was sent: too long, too many tokens, not what it embeds. A mistake in
+ * EMBEDDING_MODEL or EMBEDDING_DIMENSIONS can have the status 400 as well, and is not told apart.
+ */
+const REFUSALS_OF_CONTENT: ReadonlySet<number> = new Set([400, 413, 422]);
+
 /** Vectors from OpenAI or any server that speaks its protocol: LiteLLM, Ollama, vLLM, Azure … */
 export class OpenAIEmbedder extends Embedder {
   readonly model: string;
   readonly dimensions: number;
   private readonly server: OpenAIServer;
+  private readonly timeoutMs: Readonly<Record<EmbeddingKind, number>>;
   private readonly batchSize: number;
 
   /** @throws StartupError when neither key nor base URL is given, or one of them cannot be used */
@@ -51,10 +60,12 @@ export class OpenAIEmbedder extends Embedder {
     this.model = options.model;
     this.dimensions = options.dimensions;
     this.batchSize = options.batchSize ?? 128;
+    const { timeoutMs = 10_000, queryTimeoutMs = timeoutMs } = options;
+    this.timeoutMs = { document: timeoutMs, query: Math.min(queryTimeoutMs, timeoutMs) };
     this.server = new OpenAIServer({
       apiKey: options.apiKey,
       baseURL: options.baseURL,
-      timeoutMs: options.timeoutMs ?? 10_000,
+      timeoutMs,
       maxRetries: options.maxRetries ?? 2,
       maxAnswerBytes: MAX_ANSWER_BYTES,
       names: NAMES,
@@ -62,55 +73,70 @@ export class OpenAIEmbedder extends Embedder {
   }
 
   /** @throws InvalidInputError for an empty text, which the protocol does not allow; and as the port says */
-  async embed(texts: readonly string[]): Promise<number[][]> {
-    const empty = texts.indexOf('');
-    if (empty >= 0) throw new InvalidInputError([{ field: `texts.${empty}`, message: 'must not be empty' }]);
-
+  async embed(texts: readonly string[], kind: EmbeddingKind = 'document'): Promise<number[][]> {
     const vectors: number[][] = [];
     for (const batch of this.batches(texts)) {
-      const answer = await this.request(batch);
+      const answer = await this.request(batch, kind);
       vectors.push(...toUnitVectors(inOrderOfIndex(answer, batch.length), batch.length, this.dimensions));
     }
     return vectors;
   }
 
-  private *batches(texts: readonly string[]): Generator<string[]> {
+  /**
+   * The texts in their order, of each request those that the provider takes at once.
+   * @throws InvalidInputError for an empty text
+   */
+  batches(texts: readonly string[]): string[][] {
+    const empty = texts.indexOf('');
+    if (empty >= 0) throw new InvalidInputError([{ field: `texts.${empty}`, message: 'must not be empty' }]);
+
+    const batches: string[][] = [];
     let batch: string[] = [];
     let length = 0;
     for (const text of texts) {
       const full = batch.length === this.batchSize || length + text.length > MAX_BATCH_LENGTH;
       if (full && batch.length > 0) {
-        yield batch;
+        batches.push(batch);
         batch = [];
         length = 0;
       }
       batch.push(text);
       length += text.length;
     }
-    if (batch.length > 0) yield batch;
+    if (batch.length > 0) batches.push(batch);
+    return batches;
   }
 
   /** The `data` member of the answer, unchecked. */
-  private async request(input: string[]): Promise<unknown> {
+  private async request(input: string[], kind: EmbeddingKind): Promise<unknown> {
     try {
-      const answer = await this.server.request((client, options) =>
-        client.embeddings.create(
-          {
-            model: this.model,
-            input,
-            // Without it the client asks for base64 and decodes the floats of a server that ignores this into [].
-            encoding_format: 'float',
-            ...(SHORTENABLE.test(this.model) && { dimensions: this.dimensions }),
-          },
-          options,
-        ),
+      const answer = await this.server.request(
+        (client, options) =>
+          client.embeddings.create(
+            {
+              model: this.model,
+              input,
+              // Without it the client asks for base64 and decodes the floats of a server that ignores this into [].
+              encoding_format: 'float',
+              ...(SHORTENABLE.test(this.model) && { dimensions: this.dimensions }),
+            },
+            options,
+          ),
+        undefined,
+        this.timeoutMs[kind],
       );
       return (answer as { data?: unknown } | null | undefined)?.data;
     } catch (error) {
       if (!(error instanceof OpenAIFailure)) throw error;
-      throw error.kind === 'unusable'
-        ? new InvalidEmbeddingError(error.message)
-        : new EmbeddingsUnavailableError(error.message);
+      if (error.kind === 'unusable') throw new InvalidEmbeddingError(error.message);
+      throw new EmbeddingsUnavailableError(error.message, {
+        isOfContent: REFUSALS_OF_CONTENT.has(error.status ?? 0),
+        retryAfter: error.retryAfterMs === undefined ? undefined : wholeSeconds(error.retryAfterMs),
+      });
     }
   }
+}
+
+function wholeSeconds(milliseconds: number): number {
+  return Math.max(1, Math.ceil(milliseconds / 1_000));
 }

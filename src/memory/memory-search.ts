@@ -26,11 +26,15 @@ export class MemorySearch {
     const tenantId = this.tenants.require();
     const request = { tenantId, query, limit, mode, ...placesOf(among), entry: COUNTED_ENTRY };
     const recalled = await this.recall.find(request);
-    return { results: await this.read(recalled, among.asOf), exhaustive: recalled.exhaustive };
+    const { exhaustive, degraded } = recalled;
+    return { results: await this.read(recalled, among.asOf), exhaustive, degraded: [...degraded] };
   }
 
   /** What was found, in its order, without what was deleted meanwhile. */
-  async read({ ranked, candidates }: Omit<Recalled, 'exhaustive'>, asOf?: Date): Promise<ScoredMemory[]> {
+  async read(
+    { ranked, candidates }: Pick<Recalled, 'ranked' | 'candidates'>,
+    asOf?: Date,
+  ): Promise<ScoredMemory[]> {
     const known = new Map<string, MemoryEntry>(
       asOf ? [] : candidates.filter(hasEntry).map((row) => [row.memoryId, row]),
     );
@@ -63,10 +67,10 @@ function hasEntry(row: Candidate & Partial<MemoryEntry>): row is Candidate & Mem
 /** The memory alone. */
 function entryOf(row: MemoryEntry): MemoryEntry {
   const { tenantId, memoryId, agentId, content, metadata, source, createdAt, updatedAt } = row;
-  const { revision, storedBy, copies, retractedAt } = row;
+  const { revision, storedBy, copies, retractedAt, embeddingStatus } = row;
   return {
     ...{ tenantId, memoryId, agentId, content, metadata, source, createdAt, updatedAt },
-    ...{ revision, storedBy, copies, retractedAt },
+    ...{ revision, storedBy, copies, retractedAt, embeddingStatus },
   };
 }
 

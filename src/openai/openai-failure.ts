@@ -10,11 +10,13 @@ export class OpenAIFailure extends Error {
   /**
    * @param kind whether there was no answer, a refusal that asking again will not change, or one of no use
    * @param status of the answer, where that is what was wrong
+   * @param retryAfterMs how long the server asks to be left alone, where it says so
    */
   constructor(
     readonly kind: 'unavailable' | 'refused' | 'unusable',
     message: string,
     readonly status?: number,
+    readonly retryAfterMs?: number,
   ) {
     super(message);
     this.name = new.target.name;
@@ -47,6 +49,7 @@ export function asFailure(error: unknown, names: SettingNames): OpenAIFailure {
       isTransient(error) ? 'unavailable' : 'refused',
       `status ${error.status}, ${meaningOf(error.status, names)}`,
       error.status,
+      retryAfterMs(error),
     );
   }
   return new OpenAIFailure('unavailable', `the connection failed${systemCode(error)}`);
@@ -75,7 +78,7 @@ function retryAfterMs(error: unknown): number | undefined {
   if (!header) return undefined;
   const seconds = Number(header);
   const delay = Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000;
-  return Number.isNaN(delay) ? undefined : Math.max(0, delay);
+  return Number.isFinite(delay) ? Math.max(0, delay) : undefined;
 }
 
 /** The meaning of a status, with the remedy where asking again will not change it. */
@@ -88,6 +91,8 @@ function meaningOf(status: number, { apiKey, baseURL, model, request }: SettingN
     401: `it refused the credential: check ${apiKey}`,
     403: `the credential may not use this model: check ${apiKey} and ${model}`,
     404: `it knows no such path or model: check ${baseURL} (often ending in /v1) and ${model}`,
+    413: `it refused the request as too large: check ${request}`,
+    422: `it refused the request: check ${request}`,
   };
   return refusals[status] ?? (status >= 500 ? 'it failed' : 'it refused the request');
 }

@@ -35,13 +35,15 @@ export class OpenAIServer {
    * What the server answers, unchecked. The retries are made here because the client's own obey any
    * `Retry-After`, an hour included, and its timeout ends when the headers arrive, not the body.
    * @param signal ends the request before its time
+   * @param timeoutMs in place of that of the options, retries included
    * @throws OpenAIFailure
    */
   async request(
     ask: (client: OpenAI, options: { signal: AbortSignal }) => Promise<unknown>,
     signal?: AbortSignal,
+    timeoutMs = this.options.timeoutMs,
   ): Promise<unknown> {
-    const { timeoutMs, maxRetries, names } = this.options;
+    const { maxRetries, names } = this.options;
     const deadline = Date.now() + timeoutMs;
     const late = AbortSignal.timeout(timeoutMs);
     const ended = signal ? AbortSignal.any([signal, late]) : late;

@@ -4,6 +4,7 @@ import type { Embedder } from '../embeddings/embedder.js';
 import { spacedText } from '../embeddings/text-features.js';
 import { chunksOf } from '../recall/chunks.js';
 import { InvalidEmbeddingError } from '../errors.js';
+import { searchedByWords, type Degradation } from '../recall/degradation.js';
 import { endsInQuestion, headingOf } from '../recall/heading.js';
 import type { RecallMode } from '../recall/rank.js';
 import type { SqlPart } from '../recall/sql-part.js';
@@ -33,6 +34,13 @@ export interface MessageRecallParts {
   readonly textSearch: string;
 }
 
+export interface IndexedMessages {
+  /** Whether none is left that is not found. */
+  readonly isWhole: boolean;
+  /** Why some are found by their words alone although more was asked for; else empty. */
+  readonly degraded: readonly Degradation[];
+}
+
 type UnindexedRow = MessageBody & {
   readonly sessionId: string;
   readonly seq: number;
@@ -57,12 +65,23 @@ export class MessageRecall {
   constructor(private readonly parts: MessageRecallParts) {}
 
   /**
-   * Sees to it that messages of a thread are found, the newest 2,000 that were not.
+   * Sees to it that messages of a thread are found, the newest 2,000 that were not. While they cannot be embedded, they are
+   * found by their words alone, and embedded by a later search.
    * @param mode of the search; by words alone, nothing is embedded
-   * @returns whether none is left
-   * @throws EmbeddingsUnavailableError, InvalidEmbeddingError
    */
-  async index(threadId: string, mode: RecallMode): Promise<boolean> {
+  async index(threadId: string, mode: RecallMode): Promise<IndexedMessages> {
+    try {
+      return { isWhole: await this.#index(threadId, mode), degraded: [] };
+    } catch (error) {
+      const degradation = searchedByWords(error);
+      if (!degradation) throw error;
+      // Those that have words already are not written once more.
+      return { isWhole: await this.#index(threadId, 'lexical'), degraded: [degradation] };
+    }
+  }
+
+  /** @returns whether none is left */
+  async #index(threadId: string, mode: RecallMode): Promise<boolean> {
     const { database, embedder, tenants, textSearch } = this.parts;
     for (let indexed = 0; indexed < MAX_INDEXED;) {
       const rows = await database.query<UnindexedRow>(READ_UNINDEXED, [

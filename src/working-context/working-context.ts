@@ -1,4 +1,5 @@
 import { type MemoryEntry, type ScoredMemory } from '../memory/memory-entry.entity.js';
+import { type Degradation } from '../recall/degradation.js';
 import { type Message, type StoredMessage } from '../session/message.js';
 import { type TokenCounter } from '../tokens/token-counter.js';
 import { type HistorySummary } from './history-summary.js';
@@ -13,19 +14,16 @@ export interface Task {
 }
 
 /** What a prompt shows of a memory. */
-export type OfferedMemory = Omit<MemoryEntry, 'revision' | 'storedBy' | 'copies' | 'retractedAt'>;
+export type OfferedMemory = Omit<
+  MemoryEntry,
+  'revision' | 'storedBy' | 'copies' | 'retractedAt' | 'embeddingStatus'
+>;
 
 /** A memory offered to the prompt; the higher the score, the sooner. */
 export interface RelevantMemory extends Pick<ScoredMemory, 'score'> {
   memory: OfferedMemory;
   /** `counter.count(memoryLine(memory))`, where the caller has it at hand; counted here otherwise. */
   tokens?: number;
-}
-
-/** Something that could not be done as well as usual, such as a search without its embeddings. */
-export interface Degradation {
-  code: string;
-  detail: string;
 }
 
 /** `truncate`: what is more than its share is cut at its end, and the receipt says so · `refuse`: it is an error. */

@@ -17,11 +17,13 @@ export type EmbeddingsFault =
   | 'no-data'
   | 'shuffled'
   | 'wrong-count'
+  | 'surplus'
   | 'repeated-index'
   | 'wrong-dimension'
   | 'null-component'
   | 'infinite-component'
   | 'zero-vector'
+  | 'near-zero-vector'
   | 'always-base64';
 
 export interface RecordedRequest {
@@ -51,6 +53,7 @@ export class EmbeddingsServer {
   readonly requests: RecordedRequest[] = [];
   private fault: EmbeddingsFault | undefined;
   private faultsLeft = Infinity;
+  private isRefused: ((text: string) => boolean) | undefined;
 
   private constructor(
     private readonly http: Server,
@@ -80,8 +83,14 @@ export class EmbeddingsServer {
     this.faultsLeft = times;
   }
 
+  /** Refuses each request that holds such a text, as a provider does one that is too long for it. */
+  refuse(isRefused: (text: string) => boolean): void {
+    this.isRefused = isRefused;
+  }
+
   heal(): void {
     this.fault = undefined;
+    this.isRefused = undefined;
   }
 
   async close(): Promise<void> {
@@ -100,7 +109,9 @@ export class EmbeddingsServer {
       sendJson(response, 200, { error: 'overloaded' });
       return;
     }
-    const refusal = refusalOf(request, body);
+    const refusal = [body.input].flat().some((text) => this.isRefused?.(text))
+      ? { status: 400, message: 'this text is refused' }
+      : refusalOf(request, body);
     if (refusal) {
       sendJson(response, refusal.status, {
         error: { message: refusal.message, type: 'invalid_request_error' },
@@ -137,6 +148,8 @@ function spoilt(items: EmbeddingItem[], fault: EmbeddingsFault): unknown[] {
       return items.reverse();
     case 'wrong-count':
       return items.slice(1);
+    case 'surplus':
+      return [...items, { ...items[0], index: items.length }];
     case 'repeated-index':
       return items.map((item) => ({ ...item, index: 0 }));
     case 'wrong-dimension':
@@ -147,6 +160,11 @@ function spoilt(items: EmbeddingItem[], fault: EmbeddingsFault): unknown[] {
       return items.map((item) => ({ ...item, embedding: (item.embedding as number[]).map(() => HUGE) }));
     case 'zero-vector':
       return items.map((item) => ({ ...item, embedding: (item.embedding as number[]).map(() => 0) }));
+    case 'near-zero-vector':
+      return items.map((item) => ({
+        ...item,
+        embedding: (item.embedding as number[]).map((x) => x * 1e-9),
+      }));
     case 'always-base64':
       return items.map((item) => ({ ...item, embedding: base64(item.embedding as number[]) }));
     default:

@@ -4,11 +4,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 export type HttpFault =
   | { readonly status: number; readonly retryAfter?: string }
   | { readonly delayMs: number }
+  /** Answers once this is settled. */
+  | { readonly until: Promise<unknown> }
+  /** An answer that comes a byte at a time, so many milliseconds apart, and never ends. */
+  | { readonly dripMs: number }
   | { readonly redirectTo: string }
   | 'hang'
   | 'reset'
   | 'broken-json'
   | 'html'
+  | 'garbage'
   | 'endless';
 
 /** True when the fault has dealt with the request, or leaves it without an answer. */
@@ -21,6 +26,14 @@ export async function failsBeforeAnswering(
     if ('delayMs' in fault) {
       await new Promise((resolve) => setTimeout(resolve, fault.delayMs as number).unref());
       return false;
+    }
+    if ('until' in fault) {
+      await fault.until;
+      return false;
+    }
+    if ('dripMs' in fault) {
+      drip(response, fault.dripMs as number);
+      return true;
     }
     return refuses(fault, request, response);
   }
@@ -35,6 +48,12 @@ export async function failsBeforeAnswering(
       return true;
     case 'html':
       response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>');
+      return true;
+    case 'garbage':
+      // The length of a chunk is announced, and what comes is none.
+      request.socket.end(
+        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n\u0000\u0001{"data":[]}',
+      );
       return true;
     case 'endless':
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -68,6 +87,14 @@ export async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
+}
+
+function drip(response: ServerResponse, everyMs: number): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const timer = setInterval(() => response.write(' '), everyMs);
+  response.on('close', () => {
+    clearInterval(timer);
+  });
 }
 
 function writeForEver(response: ServerResponse): void {

@@ -1,0 +1,120 @@
+import { EmbeddingsUnavailableError, InvalidEmbeddingError } from '../errors.js';
+import { Bulkhead } from './bulkhead.js';
+import { Embedder, type EmbeddingKind } from './embedder.js';
+import { ProviderBreaker, type BreakerOptions, type BreakerState } from './provider-breaker.js';
+
+/** An embedder that asks a provider, and says how it parts texts into requests. */
+export interface RequestingEmbedder extends Embedder {
+  /**
+   * The texts in their order, of each request those that the provider takes at once; each part alone is one request.
+   * @throws InvalidInputError for texts that no provider takes
+   */
+  batches(texts: readonly string[]): readonly (readonly string[])[];
+}
+
+export interface GuardOptions {
+  /** Requests at once, of each kind. Eight times as many wait. */
+  readonly concurrency: number;
+  /** How long a request waits in line, in milliseconds. */
+  readonly waitMs: Readonly<Record<EmbeddingKind, number>>;
+  readonly breaker?: BreakerOptions;
+}
+
+/** How a request to the provider ended; `not_asked`: the breaker was open, or the line too long. */
+export const REQUEST_OUTCOMES = ['answered', 'unavailable', 'refused', 'invalid', 'not_asked'] as const;
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number];
+
+const KINDS: readonly EmbeddingKind[] = ['document', 'query'];
+const WAITING_PER_PLACE = 8;
+
+/** What is known of the requests of one kind to a provider. */
+export interface RequestFigures {
+  readonly kind: EmbeddingKind;
+  readonly running: number;
+  readonly waiting: number;
+  /** Since the process started. */
+  readonly outcomes: Readonly<Record<RequestOutcome, number>>;
+}
+
+/**
+ * Keeps an embedder whose provider fails from taking others along. A circuit breaker leaves the provider alone for a while;
+ * and queries have a bulkhead of their own, apart from documents, in which the requests to the provider are counted and
+ * not the calls, so that a store of hundreds of chunks takes one place at a time and no query stands behind it.
+ */
+export class GuardedEmbedder extends Embedder {
+  readonly model: string;
+  readonly dimensions: number;
+  readonly #breaker: ProviderBreaker;
+  readonly #bulkheads: Readonly<Record<EmbeddingKind, Bulkhead>>;
+  readonly #outcomes: Readonly<Record<EmbeddingKind, Record<RequestOutcome, number>>>;
+
+  constructor(
+    private readonly embedder: RequestingEmbedder,
+    { concurrency, waitMs, breaker }: GuardOptions,
+  ) {
+    super();
+    this.model = embedder.model;
+    this.dimensions = embedder.dimensions;
+    this.#breaker = new ProviderBreaker(breaker);
+    const bulkhead = (kind: EmbeddingKind): Bulkhead =>
+      new Bulkhead({
+        atOnce: concurrency,
+        waiting: WAITING_PER_PLACE * concurrency,
+        waitMs: waitMs[kind],
+      });
+    this.#bulkheads = { document: bulkhead('document'), query: bulkhead('query') };
+    this.#outcomes = { document: noOutcomes(), query: noOutcomes() };
+  }
+
+  /** Whether the provider is asked. */
+  get state(): BreakerState {
+    return this.#breaker.state;
+  }
+
+  get figures(): RequestFigures[] {
+    return KINDS.map((kind) => {
+      const { running, waiting } = this.#bulkheads[kind];
+      return { kind, running, waiting, outcomes: { ...this.#outcomes[kind] } };
+    });
+  }
+
+  /**
+   * @throws EmbeddingsUnavailableError also when the provider is not asked, because it failed several times or because too
+   *   many requests wait; with `retryAfter`
+   */
+  async embed(texts: readonly string[], kind: EmbeddingKind): Promise<number[][]> {
+    const vectors: number[][] = [];
+    for (const batch of this.embedder.batches(texts)) vectors.push(...(await this.#request(batch, kind)));
+    return vectors;
+  }
+
+  async #request(batch: readonly string[], kind: EmbeddingKind): Promise<number[][]> {
+    let outcome: RequestOutcome = 'not_asked';
+    const ask = async (): Promise<number[][]> => {
+      try {
+        const vectors = await this.embedder.embed(batch, kind);
+        outcome = 'answered';
+        return vectors;
+      } catch (error) {
+        outcome = outcomeOf(error);
+        throw error;
+      }
+    };
+    try {
+      // Nobody stands in line for a provider that is not asked.
+      this.#breaker.check();
+      return await this.#bulkheads[kind].run(() => this.#breaker.run(ask));
+    } finally {
+      this.#outcomes[kind][outcome] += 1;
+    }
+  }
+}
+
+function noOutcomes(): Record<RequestOutcome, number> {
+  return { answered: 0, unavailable: 0, refused: 0, invalid: 0, not_asked: 0 };
+}
+
+function outcomeOf(error: unknown): RequestOutcome {
+  if (error instanceof InvalidEmbeddingError) return 'invalid';
+  return error instanceof EmbeddingsUnavailableError && error.isOfContent ? 'refused' : 'unavailable';
+}
