@@ -23,6 +23,8 @@ export type { SearchOptions } from './memory/memory-query.js';
 export {
   MemoryEntry,
   type ChannelScores,
+  type EmbeddingFailure,
+  type EmbeddingStatus,
   type FoundMemories,
   type MemoryRevision,
   type MemorySource,
@@ -32,6 +34,7 @@ export type { FilterCondition } from './memory/filter-condition.js';
 export type { MemoryFilter } from './memory/memory-filter.js';
 export type { MemoryChange, NewMemory } from './memory/memory-input.js';
 export type { StoreOptions } from './memory/memory-writer.js';
+export type { Degradation } from './recall/degradation.js';
 export type { RewriteOptions, RewrittenIndex, TextSearch } from './recall/lexical-index.js';
 export type { RecallMode } from './recall/rank.js';
 
@@ -69,7 +72,6 @@ export type {
 export type {
   CompileInput,
   Counting,
-  Degradation,
   OfferedMemory,
   Overflow,
   RelevantMemory,

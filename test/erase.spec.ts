@@ -10,8 +10,9 @@ import type { EmbeddedEngine } from '../src/database/embedded-engine.js';
 import { MigrationDataSource } from '../src/database/migration-data-source.js';
 import { InvalidTenantError } from '../src/errors.js';
 import { SessionStore } from '../src/session/session-store.js';
-import { eraseTenant, holdingsOf, ResidueError, type TableHoldings } from '../src/tenancy/erase-tenant.js';
+import { eraseTenant, holdingsOf, ResidueError } from '../src/tenancy/erase-tenant.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
+import type { TableHoldings } from '../src/tenancy/tenant-tables.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { TestService } from './support/service.js';
 
@@ -29,6 +30,7 @@ const TABLES = [
   'shared.memory_embeddings',
   'shared.memory_facts',
   'shared.memory_revisions',
+  'shared.pending_embeddings',
   'shared.recall_corpus',
   'shared.recall_documents',
   'shared.recall_messages',
@@ -78,6 +80,9 @@ describeOnEachEngine('erase', (createDatabase) => {
         VALUES ('${tenant}', gen_random_uuid(), 'trip', now(), 'fast', 3, '', '{"id":"${MARKER}"}', '');
       INSERT INTO shared.session_summaries
         SELECT tenant_id, session_id, 1, '${MARKER}', 1, 'cl100k_base', 'model' FROM shared.sessions
+         WHERE tenant_id = '${tenant}';
+      INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space, reason, parked_at)
+        SELECT tenant_id, memory_id, 'model/3', '${MARKER}', now() FROM shared.agent_memories
          WHERE tenant_id = '${tenant}';
       INSERT INTO shared.usage VALUES ('${tenant}', '2026-05-08', 3);
       COMMIT`);

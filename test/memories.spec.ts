@@ -44,7 +44,8 @@ describeOnEachEngine('memories', (createDatabase) => {
     expect(stored.body).toMatchObject({ ...said, tenantId: 'acme' });
     const { memoryId } = stored.body as Entry;
     expect((await acme.get(`/v1/memories/${memoryId}`)).body).toEqual(stored.body);
-    expect(stored.text).not.toContain('embedding');
+    expect(stored.body).not.toHaveProperty('embedding');
+    expect(stored.body).toMatchObject({ embeddingStatus: 'ready' });
   });
 
   it('finds by meaning, nearest first, within one agent if asked', async () => {

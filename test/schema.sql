@@ -55,10 +55,12 @@ CREATE TABLE shared.agent_memories
   retracted_at timestamp(3) with time zone
   tokens integer
   token_encoding text
+  embedding_status text
   CONSTRAINT agent_memories_pkey PRIMARY KEY (tenant_id, memory_id)
   CREATE INDEX agent_memories_changed ON shared.agent_memories USING btree (tenant_id, updated_at)
   CREATE INDEX agent_memories_newest ON shared.agent_memories USING btree (tenant_id, created_at, memory_id)
   CREATE INDEX agent_memories_newest_of_agent ON shared.agent_memories USING btree (tenant_id, agent_id, created_at, memory_id)
+  CREATE INDEX agent_memories_not_embedded ON shared.agent_memories USING btree (tenant_id, embedding_status, created_at, memory_id) WHERE (embedding_status IS NOT NULL)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.api_keys
@@ -186,6 +188,23 @@ CREATE TABLE shared.migrations
   ROW LEVEL SECURITY FORCED
   POLICY everybody USING true
   POLICY owner USING true
+CREATE TABLE shared.pending_embeddings WITH (autovacuum_vacuum_scale_factor=0.02)
+  tenant_id text NOT NULL
+  memory_id uuid NOT NULL
+  space text NOT NULL
+  due_at timestamp with time zone NOT NULL DEFAULT now()
+  claim uuid
+  attempts integer NOT NULL DEFAULT 0
+  reason text
+  failed_at timestamp(3) with time zone
+  parked_at timestamp(3) with time zone
+  created_at timestamp(3) with time zone NOT NULL DEFAULT now()
+  CONSTRAINT pending_embeddings_memory_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES shared.agent_memories(tenant_id, memory_id) ON DELETE CASCADE
+  CONSTRAINT pending_embeddings_pkey PRIMARY KEY (tenant_id, memory_id, space)
+  CREATE INDEX pending_embeddings_due ON shared.pending_embeddings USING btree (space, tenant_id, due_at) WHERE (parked_at IS NULL)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+  POLICY worker USING true
 CREATE TABLE shared.recall_corpus WITH (fillfactor=50)
   tenant_id text NOT NULL
   shard smallint NOT NULL

@@ -1,9 +1,15 @@
+// Over 200 lines: every way to borrow a connection, so that none begins or ends a transaction by rules of its own.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
+import { DatabaseBusyError, DatabaseUnavailableError } from '../errors.js';
 import { PinnedConnection } from './pinned-connection.js';
 import type { Scope } from './scope.js';
 import { ScopedConnection } from './scoped-connection.js';
 import { ScopedQuery } from './scoped-query.js';
+import { openSession, ServerConnections } from './server-connections.js';
+import { isLimited, NO_LIMITS, type ServerLimits } from './server-limits.js';
+import { StatementWatch } from './statement-watch.js';
+import { isDatabaseUnavailable } from './unavailable.js';
 import { isEnded, noteEnd } from './wire.js';
 
 /** Names the tenant in whose scope the caller runs; `undefined` outside any scope. */
@@ -15,10 +21,24 @@ export interface ConnectionPoolConfig extends pg.PoolConfig {
   role?: string;
   /** Whether a connection takes a query before it has answered the one before. */
   pipeline?: boolean;
+  /** Of statements and transactions; absent: none, as on the embedded engine. */
+  limits?: ServerLimits | undefined;
+}
+
+export interface UnitOfWorkOptions {
+  /** Whether its statements may take longer than {@link ServerLimits} say. */
+  readonly isLong?: boolean;
 }
 
 type Done = (release?: Error | boolean) => void;
 type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, done: Done) => void;
+
+/** How long a connection is waited for unless the settings say otherwise, in milliseconds. */
+const CONNECT_MS = 10_000;
+/** Of pg-pool, about a connection that did not become free. */
+const TOOK_TOO_LONG = /^timeout exceeded when trying to connect/;
+/** When the pool is closed, borrowers have this long to give their connections back, in milliseconds. */
+const END_MS = 5_000;
 
 /**
  * The only place that hands out connections. Every transaction on them, whether of TypeORM, LangGraph's
@@ -32,14 +52,27 @@ export class ConnectionPool extends pg.Pool {
   readonly #tenantOfCaller: TenantOfCaller;
   readonly #role: string | undefined;
   readonly #pipelined: boolean;
+  readonly #limits: ServerLimits | undefined;
+  readonly #connections: ServerConnections | undefined;
+  readonly #waitMs: number;
 
   constructor({
     tenantOfCaller = () => undefined,
     role,
     pipeline = false,
+    limits,
     ...config
   }: ConnectionPoolConfig = {}) {
-    super({ ...config, pipeline });
+    const waitMs = config.connectionTimeoutMillis ?? CONNECT_MS;
+    const onConnect = limits && ((client: pg.ClientBase) => openSession(client, limits, waitMs));
+    // pg-pool waits for the promise; its types do not say so.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises
+    super({ ...config, pipeline, ...(onConnect && { onConnect }) });
+    this.#limits = limits;
+    this.#waitMs = waitMs;
+    this.#connections = limits && new ServerConnections(this, limits);
+    // An idle connection that breaks is replaced; nobody needs to be told.
+    this.on('error', ignore);
     // For good: before it is lent and after it is closed, a connection may hear that its backend was killed.
     this.on('connect', (client) => client.on('error', ignore));
     this.#tenantOfCaller = tenantOfCaller;
@@ -77,10 +110,37 @@ export class ConnectionPool extends pg.Pool {
         lent.release();
       }
     }
-    const scope = this.#scope();
+    return this.#runAlone(this.#scope(), text, values);
+  }
+
+  /**
+   * Runs one statement for no tenant and with the rights of another role than that of requests, outside of any unit of
+   * work. It sees what the policies show that role.
+   */
+  async runAs<Row extends pg.QueryResultRow>(
+    role: string,
+    text: string,
+    values: unknown[],
+  ): Promise<pg.QueryResult<Row>> {
+    const scope = { role, tenant: '' };
+    if (this.#pipelined) return this.#runAlone(scope, text, values);
+    const lent = new ScopedConnection(await this.#checkout(), scope, false).lend();
+    try {
+      return await lent.query<Row>(text, values);
+    } finally {
+      lent.release();
+    }
+  }
+
+  /** Scope and statement in one round trip, on a connection that pipelines. */
+  async #runAlone<Row extends pg.QueryResultRow>(
+    scope: Scope,
+    text: string,
+    values: unknown[],
+  ): Promise<pg.QueryResult<Row>> {
     const client = await this.#checkout();
     try {
-      return await ScopedQuery.send(client, scope, [text, values]);
+      return await ScopedQuery.send(client, this.#limited(client, scope), [text, values]);
     } catch (error) {
       noteEnd(client, error);
       throw error;
@@ -94,7 +154,7 @@ export class ConnectionPool extends pg.Pool {
    * rejects or when anything inside rolled back. A nested call joins the one under way. Queries issued in
    * parallel inside it are sent in order.
    */
-  async unitOfWork<T>(work: () => Promise<T>): Promise<T> {
+  async unitOfWork<T>(work: () => Promise<T>, { isLong = false }: UnitOfWorkOptions = {}): Promise<T> {
     const scope = this.#scope();
     const outer = this.#pins.getStore();
     if (outer?.isOpen) {
@@ -103,10 +163,11 @@ export class ConnectionPool extends pg.Pool {
     }
     const client = await this.#checkout();
     try {
-      const pin = await PinnedConnection.begin(client, scope, this.#pipelined);
+      const begun = isLong && this.#limits ? { ...scope, limits: NO_LIMITS } : this.#limited(client, scope);
+      const pin = await PinnedConnection.begin(client, begun, this.#pipelined);
       let result: T;
       try {
-        result = await this.#pins.run(pin, work);
+        result = await this.#pins.run(pin, () => (isLong ? withoutDeadline(client, work) : work()));
         await pin.commit();
       } catch (error) {
         await pin.rollback();
@@ -117,6 +178,26 @@ export class ConnectionPool extends pg.Pool {
     } finally {
       client.release();
     }
+  }
+
+  /** Why writes fail at present, for all and not for one; undefined as far as is known. */
+  get trouble(): string | undefined {
+    return this.#connections?.trouble;
+  }
+
+  /** The watches of the connections to a server that are lent at present. */
+  get lent(): StatementWatch[] {
+    return this.#connections?.lent ?? [];
+  }
+
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | undefined {
+    // Whoever waits for an answer that does not come must not keep the process from ending.
+    setTimeout(() => this.#connections?.abandonLent(), END_MS).unref();
+    if (!callback) return super.end();
+    super.end(callback);
+    return undefined;
   }
 
   /** Whether the caller runs inside a unit of work. */
@@ -137,7 +218,10 @@ export class ConnectionPool extends pg.Pool {
   async #lend(): Promise<pg.PoolClient> {
     const scope = this.#scope();
     const pin = this.#pins.getStore();
-    if (!pin?.isOpen) return new ScopedConnection(await this.#checkout(), scope, this.#pipelined).lend();
+    if (!pin?.isOpen) {
+      const client = await this.#checkout();
+      return new ScopedConnection(client, this.#limited(client, scope), this.#pipelined).lend();
+    }
     pin.refuseOtherTenant(scope.tenant);
     return pin.lend();
   }
@@ -146,10 +230,62 @@ export class ConnectionPool extends pg.Pool {
     return { role: this.#role, tenant: this.#tenantOfCaller() ?? '' };
   }
 
+  /** The scope of a transaction on this connection: with limits of its own where the session has none. */
+  #limited(client: pg.PoolClient, scope: Scope): Scope {
+    return this.#limits && !isLimited(client) ? { ...scope, limits: this.#limits } : scope;
+  }
+
   async #checkout(): Promise<pg.PoolClient> {
-    const client = await super.connect();
-    guard(client);
-    return client;
+    try {
+      const client = await (this.#limits && this.idleCount === 0 ? this.#connectInTime() : super.connect());
+      guard(client);
+      return client;
+    } catch (error) {
+      throw this.#limits ? this.#reasonOf(error) : error;
+    }
+  }
+
+  /** What pg-pool bounds is each step; this bounds the wait for a place and a new connection as a whole. */
+  #connectInTime(): Promise<pg.PoolClient> {
+    const connecting = super.connect();
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(new Error('timeout exceeded when trying to connect'));
+        connecting.then(
+          (client) => {
+            client.release();
+          },
+          () => undefined,
+        );
+      }, this.#waitMs);
+      void connecting.then(resolve, reject).finally(() => {
+        clearTimeout(late);
+      });
+    });
+  }
+
+  /** Whatever keeps a connection from being opened, a changed password too, is no mistake of who asked for it. */
+  #reasonOf(error: unknown): unknown {
+    if (TOOK_TOO_LONG.test((error as Error).message)) {
+      const { lent } = this;
+      if (lent.length >= this.options.max && lent.some((watch) => watch.isAlive(this.#waitMs)))
+        return new DatabaseBusyError(lent.length, this.#waitMs);
+      return new DatabaseUnavailableError(`there was no connection for ${this.#waitMs} ms`, { cause: error });
+    }
+    if (isDatabaseUnavailable(error)) return error;
+    // Its code tells the operator, and its message may be none of a user's business.
+    const { code = 'no code' } = error as { code?: string };
+    return new DatabaseUnavailableError(`a connection could not be opened (${code})`, { cause: error });
+  }
+}
+
+async function withoutDeadline<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {
+  const watch = StatementWatch.of(client);
+  if (watch) watch.isSuspended = true;
+  try {
+    return await work();
+  } finally {
+    if (watch) watch.isSuspended = false;
   }
 }
 
@@ -163,6 +299,8 @@ function guard(client: pg.PoolClient): void {
   const release = client.release.bind(client);
   client.release = (error) => {
     const isUseless = isEnded(client) || client.getTransactionStatus() !== 'I';
+    // Who waits for its place would wait for its goodbye too, which a dead link never carries.
+    if (isUseless) StatementWatch.of(client)?.destroy(new Error('This connection was of no more use.'));
     release(error === undefined || error === false ? isUseless : error);
   };
 }

@@ -13,6 +13,14 @@ type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 /** Owns nothing, is no superuser and bypasses no policy; made by a migration. */
 export const RUNTIME_ROLE = 'triptych_app';
 
+/** Sees of which tenants something waits in the background, four columns of one table; made by a migration. */
+export const WORKER_ROLE = 'triptych_worker';
+
+/** To connect, where no setting says how long to wait, in milliseconds. */
+export const CONNECT_MS = 10_000;
+/** After so long without a word on a connection the kernel asks whether the other end is there, in milliseconds. */
+export const KEEP_ALIVE_MS = 10_000;
+
 export interface DataSourceSetup {
   options: TriptychOptions;
   entities: Entities;
@@ -34,7 +42,9 @@ export function dataSourceOptions({
 }: DataSourceSetup): PostgresOptions {
   const connection = embedded
     ? { Client: PGliteClient, pglite: embedded.pglite, min: 1, idleTimeoutMillis: 0 }
-    : { connectionString: options.database.url, keepAlive: true };
+    : { connectionString: options.database.url, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS };
+  const { poolWaitMs, statementTimeoutMs, lockTimeoutMs, idleTransactionTimeoutMs } = options.database;
+  const limits = { statementTimeoutMs, lockTimeoutMs, idleTransactionTimeoutMs };
   return {
     type: 'postgres',
     schema: 'shared',
@@ -50,7 +60,9 @@ export function dataSourceOptions({
     extra: {
       ...connection,
       ...(tenantOfCaller && { tenantOfCaller, role: RUNTIME_ROLE, pipeline: !embedded }),
-      connectionTimeoutMillis: 10_000,
+      ...(tenantOfCaller && !embedded && { limits }),
+      // The embedded engine works off its line, however long it is. Migrations wait for their turn elsewhere.
+      connectionTimeoutMillis: tenantOfCaller && !embedded ? poolWaitMs : CONNECT_MS,
       types: columnTypes,
       embeddingDimensions: options.embeddings.dimensions,
     },

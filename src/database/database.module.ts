@@ -6,11 +6,12 @@ import { Database, type DatabaseSetup } from './database.js';
 @Module({})
 export class DatabaseModule {
   /** @param setup the entities of the rooms, and who says for which tenant a connection is borrowed */
-  static register(setup: Omit<DatabaseSetup, 'options'>): DynamicModule {
+  static register(setup: Omit<DatabaseSetup, 'options' | 'waitMs'>): DynamicModule {
     const database = {
       provide: Database,
       inject: [TRIPTYCH_OPTIONS],
-      useFactory: (options: TriptychOptions) => Database.open({ ...setup, options }),
+      useFactory: (options: TriptychOptions) =>
+        Database.open({ ...setup, options, waitMs: options.database.startTimeoutMs }),
     };
     return { module: DatabaseModule, global: true, providers: [database], exports: [Database] };
   }

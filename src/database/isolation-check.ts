@@ -1,5 +1,5 @@
 import { StartupError } from '../errors.js';
-import { RUNTIME_ROLE } from './data-source-options.js';
+import { RUNTIME_ROLE, WORKER_ROLE } from './data-source-options.js';
 import { RULES } from './isolation-rules.sql.js';
 import type { Query } from './preflight.js';
 
@@ -17,7 +17,11 @@ const POLICY = `(tenant_id = NULLIF(current_setting('app.tenant_id'::text, true)
  * @throws StartupError that names each table and the rule it breaks
  */
 export async function checkIsolation(query: Query): Promise<void> {
-  const findings = await query<Finding & { [column: string]: unknown }>(RULES, [RUNTIME_ROLE, POLICY]);
+  const findings = await query<Finding & { [column: string]: unknown }>(RULES, [
+    RUNTIME_ROLE,
+    POLICY,
+    WORKER_ROLE,
+  ]);
   if (findings.length === 0) return;
   const lines = findings.map(({ object, rule }) => `  ${object}: ${rule}`);
   throw new StartupError(

@@ -55,7 +55,44 @@ const may = (privilege: string): string =>
   `CASE ${privilege} WHEN 'DELETE' THEN has_table_privilege($1::name, id, 'DELETE')
         ELSE has_any_column_privilege($1::name, id, ${privilege}) END`;
 
-/** Rows of `object` and the `rule` that it breaks; $1 is the runtime role, $2 the one form of a tenant's policy. */
+/** All that the role of the background worker may read. */
+const WORKERS = `(VALUES
+    ('shared.pending_embeddings', 'tenant_id'), ('shared.pending_embeddings', 'space'),
+    ('shared.pending_embeddings', 'due_at'), ('shared.pending_embeddings', 'parked_at')) AS workers (name, col)`;
+
+/**
+ * What the role of the background worker may do beyond reading those columns. Its rights are those of everybody
+ * (PUBLIC), too.
+ */
+const WORKER_RULES = `
+  SELECT DISTINCT name, 'the role ' || $3::text || ' may ' || privilege || ' more of it than when something is due'
+    FROM tables, (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('REFERENCES')) AS any_of (privilege), pg_attribute a,
+         pg_roles w
+   WHERE w.rolname = $3::name AND a.attrelid = id AND a.attnum > 0 AND NOT a.attisdropped
+     AND has_column_privilege(w.oid, id, a.attnum, privilege)
+     AND NOT (privilege = 'SELECT' AND (name, a.attname::text) IN (SELECT name, col FROM ${WORKERS}))
+  UNION ALL
+  SELECT DISTINCT name, 'the role ' || $3::text || ' may ' || privilege || ' it'
+    FROM tables, (VALUES ('DELETE'), ('TRUNCATE'), ('TRIGGER')) AS any_of (privilege), pg_roles w
+   WHERE w.rolname = $3::name AND has_table_privilege(w.oid, id, privilege)
+  UNION ALL
+  SELECT rolname, 'the role of the background worker is a superuser, bypasses row-level security or may log in'
+    FROM pg_roles WHERE rolname = $3::name AND (rolsuper OR rolbypassrls OR rolcanlogin)
+  UNION ALL
+  SELECT $3::text, 'the role of the background worker is a member of ' || g.rolname
+    FROM pg_auth_members m JOIN pg_roles w ON w.oid = m.member JOIN pg_roles g ON g.oid = m.roleid
+   WHERE w.rolname = $3::name
+  UNION ALL
+  SELECT $1::text, 'the runtime role is a member of ' || w.rolname || ', which sees of every tenant what is due'
+    FROM pg_roles w WHERE w.rolname = $3::name AND pg_has_role($1::name, w.oid, 'MEMBER')
+  UNION ALL
+  SELECT $3::text, 'the role of the background worker is missing'
+   WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = $3::name)`;
+
+/**
+ * Rows of `object` and the `rule` that it breaks; $1 is the runtime role, $2 the one form of a tenant's policy, $3 the
+ * role of the background worker.
+ */
 export const RULES = `${CATALOGUE}
   SELECT name AS object, 'row-level security is not enabled and forced' AS rule
     FROM tables WHERE NOT (enabled AND forced)
@@ -127,6 +164,7 @@ export const RULES = `${CATALOGUE}
   UNION ALL
   SELECT rolname, 'the runtime role is a superuser or bypasses row-level security'
     FROM pg_roles WHERE rolname = $1::name AND (rolsuper OR rolbypassrls)
+  UNION ALL${WORKER_RULES}
   UNION ALL
   SELECT current_user::text, 'requests are served as this role and not as ' || $1::text WHERE current_user <> $1::name
   ORDER BY 1, 2`;

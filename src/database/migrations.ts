@@ -3,6 +3,7 @@ import { Checkpoints1795132800002 } from '../../migrations/1795132800002-checkpo
 import { ContextReceipts1795132800012 } from '../../migrations/1795132800012-context-receipts.js';
 import { IdempotencyKeys1795132800007 } from '../../migrations/1795132800007-idempotency-keys.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
+import { PendingEmbeddings1795132800013 } from '../../migrations/1795132800013-pending-embeddings.js';
 import { Recall1795132800008 } from '../../migrations/1795132800008-recall.js';
 import { RecallMessages1795132800009 } from '../../migrations/1795132800009-recall-messages.js';
 import { RecentMessages1795132800010 } from '../../migrations/1795132800010-recent-messages.js';
@@ -27,4 +28,5 @@ export const migrations = [
   RecentMessages1795132800010,
   SessionSummaries1795132800011,
   ContextReceipts1795132800012,
+  PendingEmbeddings1795132800013,
 ];

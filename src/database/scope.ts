@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { settingsOf, type ServerLimits } from './server-limits.js';
 
 /** Who a transaction is for. */
 export interface Scope {
@@ -6,10 +7,13 @@ export interface Scope {
   readonly role: string | undefined;
   /** '' when it is for no tenant: then row-level security shows nothing and takes nothing. */
   readonly tenant: string;
+  /** Limits of this transaction alone; absent: those of its session. */
+  readonly limits?: ServerLimits | undefined;
 }
 
 /** A statement that may be sent under its name. */
 export interface Entry {
+  /** '' when it is never sent under one. */
   readonly name: string;
   readonly text: string;
   readonly values: readonly string[];
@@ -25,12 +29,22 @@ const KEEP_PLAN = `set_config('plan_cache_mode', 'force_generic_plan', true), se
  * a pooler of transactions too. Its last column is the process that runs it.
  * @param keepsPlan whether what follows keeps its plan: see `prepared-statements.ts`
  */
-export function entryOf({ role, tenant }: Scope, keepsPlan = false): Entry {
+export function entryOf({ role, tenant, limits }: Scope, keepsPlan = false): Entry {
   const suffix = keepsPlan ? '_kept' : '';
   const first = keepsPlan ? `${KEEP_PLAN}, ` : '';
-  return role === undefined
-    ? { name: `triptych_enter${suffix}`, text: `SELECT ${first}${ENTER}`, values: [tenant] }
-    : { name: `triptych_enter_as${suffix}`, text: `SELECT ${first}${ENTER_AS}`, values: [tenant, role] };
+  const entry =
+    role === undefined
+      ? { name: `triptych_enter${suffix}`, text: `${first}${ENTER}`, values: [tenant] }
+      : { name: `triptych_enter_as${suffix}`, text: `${first}${ENTER_AS}`, values: [tenant, role] };
+  if (!limits) return { ...entry, text: `SELECT ${entry.text}` };
+  const settings = settingsOf(limits);
+  const taken = entry.values.length + 1;
+  const limiting = settings.map(([name], index) => `set_config('${name}', $${taken + index}, true), `);
+  return {
+    name: '',
+    text: `SELECT ${limiting.join('')}${entry.text}`,
+    values: [...entry.values, ...settings.map(([, value]) => value)],
+  };
 }
 
 /** What a server says of a statement whose name it does not know, or knows already. */
@@ -55,7 +69,7 @@ export const NamedEntries = {
   /** Under which name to send a statement, '' for none, and whether the server has it already. */
   claim(client: pg.PoolClient, name: string): { name: string; isThere: boolean } {
     const names = direct.get(client);
-    if (!names) return { name: '', isThere: false };
+    if (!names || name === '') return { name: '', isThere: false };
     const isThere = names.has(name);
     names.add(name);
     return { name, isThere };

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { ParsedNames, preparedName, underName, type Protocol } from './prepared-statements.js';
 import { entryOf, NamedEntries, type Scope } from './scope.js';
+import { watched } from './statement-watch.js';
 import type { Query } from './wire.js';
 
 /** What is used here of node-postgres' query, which its types leave out. */
@@ -52,7 +53,7 @@ export class ScopedQuery extends BaseQuery {
   static send(client: pg.PoolClient, scope: Scope, [text, values]: Query): Promise<pg.QueryResult> {
     const config =
       typeof text === 'string' ? { text, values } : { ...(text as object), ...(values ? { values } : {}) };
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<pg.QueryResult>((resolve, reject) => {
       const send = (isRepeated: boolean): void => {
         const query = new ScopedQuery(client, scope, { config, isRepeated }, (error, result) => {
           if (!error) {
@@ -66,6 +67,7 @@ export class ScopedQuery extends BaseQuery {
       };
       send(false);
     });
+    return watched(client, answer);
   }
 
   override prepare(connection: Protocol): void {

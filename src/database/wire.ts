@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { watched } from './statement-watch.js';
 
 /** The arguments of `client.query`, without its callback. */
 export type Query = readonly unknown[];
@@ -29,7 +30,8 @@ export class Wire {
   }
 
   #query(query: Query): Promise<pg.QueryResult> {
-    return (this.client.query as unknown as Send).apply(this.client, query as unknown[]);
+    const sent = (this.client.query as unknown as Send).apply(this.client, query as unknown[]);
+    return watched(this.client, sent);
   }
 }
 

@@ -1,6 +1,6 @@
 // Over 200 lines: one class, the whole public interface of the tier.
-import { Inject, Injectable } from '@nestjs/common';
-import { LessThan } from 'typeorm';
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { IsNull, LessThan } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
@@ -16,13 +16,19 @@ import {
   type TextSearch,
 } from '../recall/lexical-index.js';
 import { Recall } from '../recall/recall.js';
+import { vectorSpaceOf } from '../recall/vector-space.js';
 import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TenantRepository } from '../tenancy/tenant-repository.js';
 import { TokenCounter } from '../tokens/token-counter.js';
+import { EmbeddingBacklog } from './embedding-backlog.js';
+import { READ_FAILURES } from './embedding-backlog.sql.js';
 import {
+  EMBEDDING_STATUSES,
   MemoryEntry,
+  type EmbeddingFailure,
+  type EmbeddingStatus,
   type FoundMemories,
   type MemoryRevision,
   type ScoredMemory,
@@ -46,6 +52,8 @@ export interface ListOptions {
   limit?: number;
   /** Only memories of this agent. */
   agentId?: string;
+  /** Only those that are found by their vectors, wait for them, or were given up. */
+  embeddingStatus?: EmbeddingStatus;
   cursor?: string;
 }
 
@@ -61,11 +69,12 @@ export class LongTermMemory {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(TRIPTYCH_OPTIONS) options: TriptychOptions,
-    embedder: Embedder,
+    private readonly embedder: Embedder,
     private readonly tenants: TenantContext,
     private readonly audit: AuditLog,
     idempotency: Idempotency,
     counter: TokenCounter,
+    @Optional() backlog?: EmbeddingBacklog,
   ) {
     const { textSearch } = options.recall;
     this.#entries = new TenantRepository(database.dataSource, MemoryEntry, tenants);
@@ -77,6 +86,7 @@ export class LongTermMemory {
       idempotency,
       counter,
       textSearch,
+      backlog,
     });
     this.#history = new MemoryHistory(database, tenants);
     this.#index = new LexicalIndex(textSearch);
@@ -90,9 +100,10 @@ export class LongTermMemory {
   }
 
   /**
-   * Embeds and stores one memory.
+   * Embeds and stores one memory. While the provider fails it is stored all the same, with the `embeddingStatus` pending:
+   * it is found by its words at once, and by its vectors once the background worker has them.
    * @returns the memory, or with `deduplicate` the one that said the same before
-   * @throws InvalidInputError, EmbeddingsUnavailableError, InvalidEmbeddingError, TenantRequiredError
+   * @throws InvalidInputError, TenantRequiredError
    */
   async store(memory: NewMemory, options: StoreOptions = {}): Promise<MemoryEntry> {
     this.tenants.require();
@@ -117,13 +128,14 @@ export class LongTermMemory {
   /**
    * The memories that say most about `query`, best first: found by their words, by the nearness of their vectors, or by
    * both, and then weighed by the conversation in which they stand.
-   * @throws InvalidInputError, EmbeddingsUnavailableError, InvalidEmbeddingError, TenantRequiredError
+   * While the question cannot be embedded, by their words alone; {@link find} says so.
+   * @throws InvalidInputError, TenantRequiredError
    */
   async search(query: string, options: SearchOptions = {}): Promise<ScoredMemory[]> {
     return (await this.find(query, options)).results;
   }
 
-  /** What {@link search} finds, and whether it looked at everything. */
+  /** What {@link search} finds, whether it looked at everything, and what it had to do without. */
   async find(query: string, options: SearchOptions = {}): Promise<FoundMemories> {
     this.tenants.require();
     return this.#search.find(query, validateSearch(query, options));
@@ -138,7 +150,9 @@ export class LongTermMemory {
     const at = asOf === undefined ? undefined : requireAsOf(asOf);
     const entry = isUuid(memoryId) ? await this.#entries.findOne({ memoryId }) : null;
     if (!entry) throw new NotFoundError('memory');
-    return at === undefined ? entry : this.#history.entryAsOf(entry, at);
+    if (at !== undefined) return this.#history.entryAsOf(entry, at);
+    await this.#addFailures([entry]);
+    return entry;
   }
 
   /**
@@ -154,7 +168,8 @@ export class LongTermMemory {
 
   /**
    * Changes parts of a memory; what stood before is kept as a revision. `retracted` takes it out of recall, or back.
-   * @throws NotFoundError, InvalidInputError, EmbeddingsUnavailableError, InvalidEmbeddingError
+   * A new content that cannot be embedded now is kept as `store` does.
+   * @throws NotFoundError, InvalidInputError
    */
   async update(memoryId: string, change: MemoryChange): Promise<MemoryEntry> {
     validateChange(change);
@@ -185,27 +200,37 @@ export class LongTermMemory {
    */
   reindex(options: RewriteOptions = {}): Promise<RewrittenIndex> {
     const tenantId = this.tenants.require();
-    return this.database.unitOfWork(async () => {
+    const work = async (): Promise<RewrittenIndex> => {
       const index = await this.#index.rewrite(this.#query, tenantId, options);
       const details = { fields: ['textSearch'], memories: index.memories };
       await this.audit.record({ action: 'tenant.update', objectType: 'tenant', objectId: tenantId, details });
       return index;
-    });
+    };
+    return this.database.unitOfWork(work, { isLong: true });
   }
 
   /** A page of memories, newest first, the retracted ones included. */
-  async list({ limit = 50, agentId, cursor }: ListOptions = {}): Promise<{
+  async list({ limit = 50, agentId, embeddingStatus, cursor }: ListOptions = {}): Promise<{
     memories: MemoryEntry[];
     nextCursor: string | null;
   }> {
     this.tenants.require();
     requireInteger(limit, 'limit', 1, MAX_RESULTS);
     if (agentId !== undefined) requireText(agentId, 'agentId', MAX_AGENT_ID);
+    if (embeddingStatus !== undefined && !EMBEDDING_STATUSES.includes(embeddingStatus))
+      throw new InvalidInputError([
+        { field: 'embeddingStatus', message: `must be one of: ${EMBEDDING_STATUSES.join(', ')}` },
+      ]);
     const end = cursor === undefined ? undefined : decodeCursor(cursor);
     if (end && !isUuid(end.id))
       throw new InvalidInputError([{ field: 'cursor', message: 'is not a cursor of this list' }]);
     const at = end && new Date(end.at);
-    const ofAgent = agentId === undefined ? {} : { agentId };
+    const ofAgent = {
+      ...(agentId !== undefined && { agentId }),
+      ...(embeddingStatus !== undefined && {
+        embeddingStatus: embeddingStatus === 'ready' ? IsNull() : embeddingStatus,
+      }),
+    };
     const rows = await this.#entries.find({
       where:
         end && at
@@ -218,11 +243,29 @@ export class LongTermMemory {
       take: limit + 1,
     });
     const memories = rows.slice(0, limit);
+    await this.#addFailures(memories);
     const last = rows.length > limit ? memories.at(-1) : undefined;
     return {
       memories,
       nextCursor: last ? encodeCursor({ at: last.createdAt.toISOString(), id: last.memoryId }) : null,
     };
+  }
+
+  /** Says of those that are not embedded why. Costs nothing where there are none. */
+  async #addFailures(entries: readonly MemoryEntry[]): Promise<void> {
+    const waiting = new Map(
+      entries.filter(({ embeddingStatus }) => embeddingStatus !== 'ready').map((e) => [e.memoryId, e]),
+    );
+    if (waiting.size === 0) return;
+    const failures = await this.database.query<EmbeddingFailure & { memoryId: string }>(READ_FAILURES, [
+      this.tenants.require(),
+      [...waiting.keys()],
+      vectorSpaceOf(this.embedder),
+    ]);
+    for (const { memoryId, ...failure } of failures) {
+      const entry = waiting.get(memoryId);
+      if (entry) entry.embeddingFailure = failure;
+    }
   }
 
   readonly #query: Query = (sql, parameters) => this.database.query(sql, parameters);

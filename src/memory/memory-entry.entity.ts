@@ -1,4 +1,35 @@
-import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, UpdateDateColumn } from 'typeorm';
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  PrimaryColumn,
+  UpdateDateColumn,
+  type ValueTransformer,
+} from 'typeorm';
+import type { Degradation } from '../recall/degradation.js';
+
+/**
+ * Whether a memory is found by its vectors as well as by its words: `pending`, not yet; `parked`, given up until
+ * somebody retries. One that is out of recall waits for nothing and is `ready`.
+ */
+export type EmbeddingStatus = 'ready' | 'pending' | 'parked';
+export const EMBEDDING_STATUSES: readonly EmbeddingStatus[] = ['ready', 'pending', 'parked'];
+
+/** Why a memory that is not ready could not be embedded last. */
+export interface EmbeddingFailure {
+  /** What the provider said, without the text and without a secret. */
+  reason: string;
+  /** How often it failed for its own sake; a provider that is away does not count. */
+  attempts: number;
+  at: Date;
+}
+
+/** A column in which `ready` is null, so that only what is not takes room in its index. */
+const READY_IS_NULL: ValueTransformer = {
+  from: (status: EmbeddingStatus | null) => status ?? 'ready',
+  to: (status: unknown) => (status === 'ready' ? null : status),
+};
 
 /** Where a memory came from; every field is optional. */
 export interface MemorySource {
@@ -16,6 +47,9 @@ export interface MemorySource {
 @Index('agent_memories_newest', ['tenantId', 'createdAt', 'memoryId'])
 @Index('agent_memories_newest_of_agent', ['tenantId', 'agentId', 'createdAt', 'memoryId'])
 @Index('agent_memories_changed', ['tenantId', 'updatedAt'])
+@Index('agent_memories_not_embedded', ['tenantId', 'embeddingStatus', 'createdAt', 'memoryId'], {
+  where: 'embedding_status IS NOT NULL',
+})
 export class MemoryEntry {
   @PrimaryColumn({ name: 'tenant_id', type: 'text', primaryKeyConstraintName: 'agent_memories_pkey' })
   tenantId: string;
@@ -57,6 +91,12 @@ export class MemoryEntry {
   /** When it was taken out of recall; null for one that can be found. */
   @Column({ name: 'retracted_at', type: 'timestamptz', precision: 3, nullable: true })
   retractedAt: Date | null;
+
+  @Column({ name: 'embedding_status', type: 'text', nullable: true, transformer: READY_IS_NULL })
+  embeddingStatus: EmbeddingStatus;
+
+  /** Read along by `get` and `list` alone; left out where nothing failed. */
+  embeddingFailure?: EmbeddingFailure;
 
   /** Of its line in a prompt (`memoryLine`); no part of what a memory is, and read by a search alone. */
   @Column({ type: 'int', nullable: true, select: false })
@@ -105,4 +145,6 @@ export interface FoundMemories {
   results: ScoredMemory[];
   /** False when so many vectors are equally near that not all of them could be compared. */
   exhaustive: boolean;
+  /** Why it was found by words alone although more was asked for, such as a provider that is away; else empty. */
+  degraded: Degradation[];
 }

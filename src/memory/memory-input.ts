@@ -10,7 +10,9 @@ export const MAX_BATCH = 1_000;
 /** As JSON text, in UTF-16 units. */
 export const MAX_METADATA = 65_536;
 /** Of the texts in `source`, in UTF-16 units, as of thread ids: they stand in indexes, whose rows end at 2,704 bytes. */
-const MAX_LABEL = 256;
+export const MAX_LABEL = 256;
+
+const FIELDS: ReadonlySet<string> = new Set(['agentId', 'content', 'metadata', 'source']);
 
 /** What a caller stores. */
 export interface NewMemory {
@@ -29,6 +31,7 @@ export interface MemoryChange extends Partial<Pick<NewMemory, 'content' | 'metad
 /** @throws InvalidInputError that names the field */
 export function validateNewMemory(memory: NewMemory, at = ''): void {
   requireObject(memory, at.replace(/\.$/, '') || 'memory');
+  requireKnownFields(memory, at);
   requireText(memory.agentId, `${at}agentId`, MAX_AGENT_ID);
   validateContent(memory.content, `${at}content`);
   validateDetails(memory, at);
@@ -41,6 +44,13 @@ export function validateChange(change: MemoryChange): void {
   if (change.retracted !== undefined && typeof change.retracted !== 'boolean')
     throw new InvalidInputError([{ field: 'retracted', message: 'must be true or false' }]);
   validateDetails(change, '');
+}
+
+/** What is misspelt would be lost without a word. */
+function requireKnownFields(memory: NewMemory, at: string): void {
+  const unknown = Object.entries(memory).find(([key, value]) => !FIELDS.has(key) && value !== undefined);
+  if (unknown)
+    throw new InvalidInputError([{ field: `${at}${unknown[0]}`, message: 'is not a field of a memory' }]);
 }
 
 /** A search needs words, or something else that can be seen. */

@@ -1,22 +1,15 @@
 import { prepared } from '../database/prepared-statements.js';
 import { nearestOfAgent, nearestOfTenant } from '../recall/candidates.sql.js';
-import { indexing } from '../recall/recall-index.sql.js';
+import { indexing, SPACE } from '../recall/recall-index.sql.js';
 import { POSTING_ARRAYS, SCANNED_COLUMNS } from '../recall/scanned.sql.js';
 
-/**
- * Stores memories, all or none, with their index and their entries in the audit log, in one statement. $1 tenant;
- * $2 ids, $3 agents, $4 contents, $5 metadata and $6 sources as JSON, $7 copies; $8 moment, $9 actor; of the audit log
- * $10 outcome, $11 action and $12 ids; $13 facts of metadata and $14 the id of the memory of each; $15 tokens, in the
- * encoding $16. What follows is that of the index.
- */
-export const STORE_MEMORIES = prepared(
-  'store_memories',
-  `
+function storing({ status, and }: { status: string; and: string }): string {
+  return `
   WITH stored AS (
     INSERT INTO shared.agent_memories
       (tenant_id, memory_id, agent_id, content, metadata, source, copies, tokens, created_at, updated_at, stored_by,
-       token_encoding)
-    SELECT $1, m.*, $8::timestamptz, $8::timestamptz, $9, $16
+       token_encoding, embedding_status)
+    SELECT $1, m.*, $8::timestamptz, $8::timestamptz, $9, $16, ${status}
       FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::int[], $15::int[]) m
   ), audited AS (
     INSERT INTO shared.audit_log (tenant_id, actor, outcome, action, object_type, audit_id, object_id)
@@ -25,9 +18,26 @@ export const STORE_MEMORIES = prepared(
   ), known AS (
     INSERT INTO shared.memory_facts (tenant_id, fact, memory_id)
     SELECT $1, f.* FROM unnest($13::bytea[], $14::uuid[]) f
-  ), ${indexing(17)}
-  SELECT 1`,
-);
+  ), ${and}${indexing(17)}
+  SELECT 1`;
+}
+
+/**
+ * Stores memories, all or none, with their index and their entries in the audit log, in one statement. $1 tenant;
+ * $2 ids, $3 agents, $4 contents, $5 metadata and $6 sources as JSON, $7 copies; $8 moment, $9 actor; of the audit log
+ * $10 outcome, $11 action and $12 ids; $13 facts of metadata and $14 the id of the memory of each; $15 tokens, in the
+ * encoding $16. What follows is that of the index.
+ */
+export const STORE_MEMORIES = prepared('store_memories', storing({ status: 'NULL', and: '' }));
+
+/** The same for memories whose vectors could not be had: the parameters name none, and they wait for them. */
+export const STORE_PENDING_MEMORIES = storing({
+  status: `'pending'`,
+  and: `pending AS (
+    INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space)
+    SELECT $1, memory_id, $${17 + SPACE} FROM unnest($2::uuid[]) AS p (memory_id)
+  ), `,
+});
 
 /**
  * What is kept of a memory before it changes, with its postings and its vectors, unless it is out of recall: $1 tenant,
@@ -72,7 +82,7 @@ export function revisionsAt(moment: string, condition?: string): string {
 export const ENTRY = `
   tenant_id AS "tenantId", memory_id AS "memoryId", agent_id AS "agentId", content, metadata, source,
   created_at AS "createdAt", updated_at AS "updatedAt", revision, stored_by AS "storedBy", copies,
-  retracted_at AS "retractedAt"`;
+  retracted_at AS "retractedAt", coalesce(embedding_status, 'ready') AS "embeddingStatus"`;
 
 /** The same with the tokens of its line in a prompt. */
 export const COUNTED_ENTRY = `${ENTRY}, tokens, token_encoding AS "tokenEncoding"`;
@@ -84,12 +94,13 @@ export const HOLD_MEMORY = `
 
 /**
  * The next revision: $3 content, $4 metadata, $5 source, $6 when it was retracted, $7 moment, $8 actor, $9 tokens, in the
- * encoding $10.
+ * encoding $10; $11 whether it is indexed anew, and $12 what its vectors wait for then, or null.
  */
 export const CHANGE_MEMORY = `
   UPDATE shared.agent_memories
      SET content = $3, metadata = $4::jsonb, source = $5::jsonb, retracted_at = $6, stored_by = $8, tokens = $9,
-         token_encoding = $10, updated_at = greatest($7::timestamptz, updated_at), revision = revision + 1
+         token_encoding = $10, embedding_status = CASE WHEN $11::boolean THEN $12 ELSE embedding_status END,
+         updated_at = greatest($7::timestamptz, updated_at), revision = revision + 1
    WHERE tenant_id = $1 AND memory_id = $2
   RETURNING ${ENTRY}`;
 
@@ -125,14 +136,14 @@ prepared('nearest_entries_of_agent', nearestOfAgent(COUNTED_ENTRY));
 
 /**
  * The same as they were at the moment $3; out of recall then, or not stored yet, they are left out. Tokens are known of
- * what is valid now.
+ * what is valid now, and whether it is embedded is said of that, too.
  */
 export const READ_MEMORIES_AS_OF = `
   SELECT ${COUNTED_ENTRY} FROM shared.agent_memories
    WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[]) AND updated_at <= $3 AND retracted_at IS NULL
    UNION ALL
   SELECT r.tenant_id, r.memory_id, r.agent_id, r.content, r.metadata, r.source, a.created_at, r.valid_from, r.revision,
-         r.stored_by, a.copies, NULL, NULL, NULL
+         r.stored_by, a.copies, NULL, coalesce(a.embedding_status, 'ready'), NULL, NULL
     FROM shared.memory_revisions r JOIN shared.agent_memories a USING (tenant_id, memory_id)
    WHERE r.tenant_id = $1 AND r.memory_id = ANY ($2::uuid[]) AND r.valid_from <= $3 AND r.valid_to > $3
      AND NOT r.retracted`;

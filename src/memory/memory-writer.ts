@@ -1,7 +1,8 @@
+// Over 200 lines: one class, every write of a memory.
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import type { Embedder } from '../embeddings/embedder.js';
-import { NotFoundError } from '../errors.js';
+import { EmbeddingsUnavailableError, InvalidEmbeddingError, NotFoundError } from '../errors.js';
 import { partsOf, vectorsOf, type DocumentVectors } from '../recall/document-vectors.js';
 import { UNINDEX } from '../recall/recall-index.sql.js';
 import { parametersOf, type RecallDocument } from '../recall/recall-rows.js';
@@ -10,6 +11,8 @@ import type { AuditEntry, AuditLog } from '../tenancy/audit-log.js';
 import type { Idempotency } from '../tenancy/idempotency.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import type { TokenCounter } from '../tokens/token-counter.js';
+import { LEAVE_PENDING } from './embedding-backlog.sql.js';
+import type { EmbeddingBacklog } from './embedding-backlog.js';
 import { foldCopies } from './memory-copies.js';
 import type { MemoryEntry } from './memory-entry.entity.js';
 import { factsOf } from './memory-facts.js';
@@ -26,6 +29,8 @@ export interface MemoryWriterParts {
   readonly counter: TokenCounter;
   /** The text search configuration of tenants that have none of their own. */
   readonly textSearch: string;
+  /** Finishes what is stored without vectors. */
+  readonly backlog?: Pick<EmbeddingBacklog, 'wake' | 'providerAnswered'> | undefined;
 }
 
 export interface StoreOptions {
@@ -41,7 +46,7 @@ export class MemoryWriter {
 
   /**
    * Stores memories, all or none: one round trip, unless an answer has to be remembered, copies to be counted, or they
-   * are too long for one statement.
+   * are too long for one statement. Where the provider fails they are stored without vectors, which follow.
    * @param answerOf what the caller answers, for a repetition of the request
    */
   async store(
@@ -49,10 +54,11 @@ export class MemoryWriter {
     { deduplicate = false }: StoreOptions,
     answerOf: (entries: MemoryEntry[]) => unknown,
   ): Promise<MemoryEntry[]> {
-    const { database, embedder, idempotency } = this.parts;
+    const { database, idempotency } = this.parts;
     const created = this.#created(memories);
     // Those that turn out to be copies are embedded in vain; the other way would hold a lock meanwhile.
-    const [vectors, tokens] = await Promise.all([vectorsOf(embedder, created), this.#tokensOf(created)]);
+    const [vectors, tokens] = await Promise.all([this.#vectorsOf(created), this.#tokensOf(created)]);
+    if (!vectors) for (const entry of created) entry.embeddingStatus = 'pending';
     if (!deduplicate && !idempotency.hasKey && partsOf(created).length === 1) {
       await this.#insert(created, vectors, tokens);
       return created;
@@ -85,7 +91,7 @@ export class MemoryWriter {
       JSON.stringify(after.source) !== JSON.stringify(before.source) ||
       isShown !== (before.retractedAt === null);
     const [vectors, tokens] = await Promise.all([
-      vectorsOf(this.parts.embedder, isMoved && isShown ? [after] : []),
+      this.#vectorsOf(isMoved && isShown ? [after] : []),
       this.#tokensOf([after]),
     ]);
     const result = await this.parts.database.unitOfWork(async () => {
@@ -104,11 +110,17 @@ export class MemoryWriter {
         this.parts.audit.row().actor,
         tokens.get(memoryId),
         this.parts.counter.encoding,
+        isMoved,
+        vectors ? null : 'pending',
       ]);
       if (change.metadata !== undefined)
         await this.#query(sql.REPLACE_FACTS, [memoryId, factsOf(after.metadata)]);
       if (isMoved) await this.#query(UNINDEX, [[memoryId]]);
       if (isMoved && isShown) await this.#query(sql.INDEX_MEMORIES, this.#index([after], vectors));
+      if (!vectors) {
+        await this.#query(LEAVE_PENDING, [memoryId, vectorSpaceOf(this.parts.embedder)]);
+        this.#wake();
+      }
       const fields = CHANGEABLE.filter((field) => change[field] !== undefined);
       await this.parts.audit.record({ ...auditOf('memory.update', after), details: { fields } });
       await this.parts.idempotency.remember(entry, { objectIds: [memoryId] });
@@ -150,7 +162,33 @@ export class MemoryWriter {
       storedBy: actor,
       copies: 1,
       retractedAt: null,
+      embeddingStatus: 'ready',
     }));
+  }
+
+  /** Undefined when they cannot be had now, but perhaps later. */
+  async #vectorsOf(entries: readonly MemoryEntry[]): Promise<DocumentVectors | undefined> {
+    try {
+      const vectors = await vectorsOf(this.parts.embedder, entries);
+      if (entries.length > 0) this.parts.backlog?.providerAnswered();
+      return vectors;
+    } catch (error) {
+      if (error instanceof EmbeddingsUnavailableError || error instanceof InvalidEmbeddingError)
+        return undefined;
+      throw error;
+    }
+  }
+
+  /** Has what is left pending looked at, once it is committed. */
+  #wake(): void {
+    const { backlog, database, tenants } = this.parts;
+    const tenantId = tenants.require();
+    if (!backlog) return;
+    if (database.isInUnitOfWork)
+      database.afterCommit(() => {
+        backlog.wake(tenantId);
+      });
+    else backlog.wake(tenantId);
   }
 
   /** What the line of each memory takes in a prompt, by id. */
@@ -163,7 +201,7 @@ export class MemoryWriter {
 
   async #insert(
     entries: readonly MemoryEntry[],
-    vectors: DocumentVectors,
+    vectors: DocumentVectors | undefined,
     tokens: ReadonlyMap<string, number>,
   ): Promise<void> {
     const { audit, counter } = this.parts;
@@ -172,7 +210,7 @@ export class MemoryWriter {
     const facts = entries.flatMap(({ memoryId, metadata }) =>
       factsOf(metadata).map((fact) => [fact, memoryId] as const),
     );
-    await this.#query(sql.STORE_MEMORIES, [
+    await this.#query(vectors ? sql.STORE_MEMORIES : sql.STORE_PENDING_MEMORIES, [
       entries.map(({ memoryId }) => memoryId),
       entries.map(({ agentId }) => agentId),
       entries.map(({ content }) => content),
@@ -191,11 +229,12 @@ export class MemoryWriter {
       ...this.#index(entries, vectors),
     ]);
     audit.announce(...entries.map((entry) => auditOf(action, entry)));
+    if (!vectors) this.#wake();
   }
 
-  #index(documents: readonly RecallDocument[], vectors: DocumentVectors): unknown[] {
+  #index(documents: readonly RecallDocument[], vectors: DocumentVectors | undefined): unknown[] {
     const { embedder, tenants, textSearch } = this.parts;
-    const ofDocuments = documents.flatMap(({ memoryId }) => vectors.get(memoryId) ?? []);
+    const ofDocuments = documents.flatMap(({ memoryId }) => vectors?.get(memoryId) ?? []);
     return parametersOf(documents, ofDocuments, {
       tenantId: tenants.require(),
       model: vectorSpaceOf(embedder),

@@ -1,10 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import type { MemorySource } from './memory-entry.entity.js';
+import { EMBEDDING_STATUSES, type EmbeddingStatus, type MemorySource } from './memory-entry.entity.js';
 import { MAX_AGENT_ID, MAX_BATCH, MAX_CONTENT, type NewMemory } from './memory-input.js';
 import { MAX_RESULTS } from './memory-query.js';
+import { NOT_BLANK } from '../http/document-schema.js';
+import { ISO_8601 } from '../recall/instant.js';
 import { RECALL_MODES, type RecallMode } from '../recall/rank.js';
 import type { MemoryFilter } from './memory-filter.js';
+import { MemoryFilterView } from './memory-filter.view.js';
 import { MemorySourceView } from './memory.view.js';
 
 const DEDUPLICATE =
@@ -17,7 +20,12 @@ export class StoreMemoryRequest implements NewMemory {
   @IsString()
   agentId: string;
 
-  @ApiProperty({ minLength: 1, maxLength: MAX_CONTENT, example: 'The user prefers window seats.' })
+  @ApiProperty({
+    minLength: 1,
+    maxLength: MAX_CONTENT,
+    pattern: NOT_BLANK,
+    example: 'The user prefers window seats.',
+  })
   @IsString()
   content: string;
 
@@ -50,7 +58,7 @@ export class StoreMemoriesRequest {
 }
 
 export class ChangeMemoryRequest {
-  @ApiPropertyOptional({ minLength: 1, maxLength: MAX_CONTENT })
+  @ApiPropertyOptional({ minLength: 1, maxLength: MAX_CONTENT, pattern: NOT_BLANK })
   @IsOptional()
   @IsString()
   content?: string;
@@ -73,6 +81,7 @@ export class ChangeMemoryRequest {
 
 export class GetMemoryQuery {
   @ApiPropertyOptional({
+    pattern: ISO_8601.source,
     description: 'ISO 8601: as it was at this moment.',
     example: AS_OF_EXAMPLE,
   })
@@ -82,7 +91,12 @@ export class GetMemoryQuery {
 }
 
 export class SearchMemoriesRequest {
-  @ApiProperty({ minLength: 1, maxLength: MAX_CONTENT, example: 'Where does the user like to sit?' })
+  @ApiProperty({
+    minLength: 1,
+    maxLength: MAX_CONTENT,
+    pattern: NOT_BLANK,
+    example: 'Where does the user like to sit?',
+  })
   @IsString()
   query: string;
 
@@ -93,14 +107,13 @@ export class SearchMemoriesRequest {
   @Max(MAX_RESULTS)
   limit?: number;
 
-  @ApiPropertyOptional({ description: 'Only memories of this agent.' })
+  @ApiPropertyOptional({ minLength: 1, maxLength: MAX_AGENT_ID, description: 'Only memories of this agent.' })
   @IsOptional()
   @IsString()
   agentId?: string;
 
   @ApiPropertyOptional({
-    type: 'object',
-    additionalProperties: true,
+    type: MemoryFilterView,
     description: 'Only memories that match: see docs/filters.md.',
     example: {
       speaker: 'Ada',
@@ -121,6 +134,7 @@ export class SearchMemoriesRequest {
   mode?: RecallMode;
 
   @ApiPropertyOptional({
+    pattern: ISO_8601.source,
     description: 'ISO 8601: memories as they were at this moment.',
     example: AS_OF_EXAMPLE,
   })
@@ -137,14 +151,22 @@ export class ListMemoriesQuery {
   @Max(MAX_RESULTS)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the page before.' })
+  @ApiPropertyOptional({ maxLength: 2_048, description: '`nextCursor` of the page before.' })
   @IsOptional()
   @IsString()
   @MaxLength(2_048)
   cursor?: string;
 
-  @ApiPropertyOptional({ description: 'Only memories of this agent.' })
+  @ApiPropertyOptional({ minLength: 1, maxLength: MAX_AGENT_ID, description: 'Only memories of this agent.' })
   @IsOptional()
   @IsString()
   agentId?: string;
+
+  @ApiPropertyOptional({
+    enum: EMBEDDING_STATUSES,
+    description: 'Only those that are found by their vectors, wait for them, or were given up.',
+  })
+  @IsOptional()
+  @IsIn(EMBEDDING_STATUSES)
+  embeddingStatus?: EmbeddingStatus;
 }

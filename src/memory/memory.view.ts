@@ -1,21 +1,42 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema, PickType } from '@nestjs/swagger';
+import { EMBEDDING_STATUSES, type EmbeddingStatus } from './memory-entry.entity.js';
+import { ISO_8601 } from '../recall/instant.js';
+import { MAX_LABEL } from './memory-input.js';
+
+const LABEL = { minLength: 1, maxLength: MAX_LABEL };
 
 @ApiSchema({ name: 'MemorySource' })
 export class MemorySourceView {
-  @ApiPropertyOptional()
+  @ApiPropertyOptional(LABEL)
   threadId?: string;
 
-  @ApiPropertyOptional({ minimum: 0 })
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
   seq?: number;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional(LABEL)
   speaker?: string;
 
-  @ApiPropertyOptional()
+  @ApiPropertyOptional(LABEL)
   role?: string;
 
-  @ApiPropertyOptional({ description: 'ISO 8601: when it was said.', example: '2026-05-08T13:56:00Z' })
+  @ApiPropertyOptional({
+    pattern: ISO_8601.source,
+    description: 'ISO 8601: when it was said.',
+    example: '2026-05-08T13:56:00Z',
+  })
   occurredAt?: string;
+}
+
+@ApiSchema({ name: 'EmbeddingFailure' })
+export class EmbeddingFailureView {
+  @ApiProperty({ description: 'What the embedding provider said; never the text.' })
+  reason: string;
+
+  @ApiProperty({ minimum: 1, description: 'How often it failed; a provider that is away does not count.' })
+  attempts: number;
+
+  @ApiProperty({ format: 'date-time' })
+  at: string;
 }
 
 @ApiSchema({ name: 'MemoryEntry' })
@@ -44,13 +65,17 @@ export class MemoryEntryView {
   @ApiProperty({ format: 'date-time' })
   updatedAt: string;
 
-  @ApiProperty({ minimum: 1, description: '1 when it was stored, and 1 more with each change.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    description: '1 when it was stored, and 1 more with each change.',
+  })
   revision: number;
 
   @ApiProperty({ type: 'string', nullable: true, description: 'Who stored this revision.' })
   storedBy: string | null;
 
-  @ApiProperty({ minimum: 1, description: 'How often it was said, if copies were folded.' })
+  @ApiProperty({ type: 'integer', minimum: 1, description: 'How often it was said, if copies were folded.' })
   copies: number;
 
   @ApiProperty({
@@ -60,6 +85,19 @@ export class MemoryEntryView {
     description: 'Since when it is out of recall.',
   })
   retractedAt: string | null;
+
+  @ApiProperty({
+    enum: EMBEDDING_STATUSES,
+    description:
+      'Whether it is found by its vectors as well as by its words: not yet, or given up until retried.',
+  })
+  embeddingStatus: EmbeddingStatus;
+
+  @ApiPropertyOptional({
+    type: EmbeddingFailureView,
+    description: 'Of one memory or a list: why it is not ready, once something failed.',
+  })
+  embeddingFailure?: EmbeddingFailureView;
 }
 
 @ApiSchema({ name: 'MemoryRevision' })

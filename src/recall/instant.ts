@@ -1,4 +1,5 @@
-const ISO_8601 = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+/** The form of a date or time that is taken; whether there is such a day, {@link instantOf} says. */
+export const ISO_8601 = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
 /**
  * The instant that a date or time in ISO 8601 means, as text of one form in UTC that PostgreSQL reads as

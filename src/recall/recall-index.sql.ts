@@ -1,3 +1,16 @@
+/** Where `indexing` has the space of its vectors, from its first parameter on. */
+export const SPACE = 12;
+
+/**
+ * Inserts vectors of chunks.
+ * @param rows a SELECT of agent, memory, chunk, space, signs and vector, for the tenant $1
+ */
+export function insertEmbeddings(rows: string): string {
+  return `
+    INSERT INTO shared.memory_embeddings (tenant_id, agent_id, memory_id, chunk, model, signs, embedding)
+    ${rows}`;
+}
+
 /**
  * Writes what finds memories again, as part of a statement that writes the memories themselves, so that storing takes
  * one round trip: common table expressions, whose parameters are those of `RecallRows.parameters`, from $`first` on;
@@ -27,12 +40,11 @@ export function indexing(first: number): string {
              AS d (memory_id)
       LEFT JOIN (SELECT memory_id, array_agg(DISTINCT lexeme) AS lexemes FROM lexeme GROUP BY memory_id) l
              ON l.memory_id = d.memory_id
-  ), embedded AS (
-    INSERT INTO shared.memory_embeddings (tenant_id, agent_id, memory_id, chunk, model, signs, embedding)
-    SELECT $1, agent_id, memory_id, chunk, ${$(12)}, signs, embedding
+  ), embedded AS (${insertEmbeddings(`
+    SELECT $1, agent_id, memory_id, chunk, ${$(SPACE)}, signs, embedding
       FROM unnest(${$(17)}::text[], ${$(13)}::uuid[], ${$(14)}::smallint[], ${$(18)}::varbit[], ${$(19)}::halfvec[])
              AS e (agent_id, memory_id, chunk, signs, embedding)
-     WHERE signs IS NOT NULL
+     WHERE signs IS NOT NULL`)}
   )`;
 }
 
@@ -52,6 +64,8 @@ export const UNINDEX = `
   ), unembedded AS (
     DELETE FROM shared.memory_embeddings e USING gone g
      WHERE e.tenant_id = $1 AND e.agent_id = g.agent_id AND e.memory_id = g.memory_id
+  ), unawaited AS (
+    DELETE FROM shared.pending_embeddings WHERE tenant_id = $1 AND memory_id = ANY ($2)
   )${counting('unposted', -1)}`;
 
 /** The lexemes of chunks of which `rows` names the memory, the number, the heading and the body, in a `config`. */

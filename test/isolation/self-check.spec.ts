@@ -71,7 +71,21 @@ const right = (privilege: string, table: string, rule: RegExp): Break =>
     rule,
   );
 
+/** A right of the background worker's role beyond four columns of one table. */
+const workersRight = (privilege: string, table: string): Break =>
+  object(
+    `the role of the background worker has ${privilege} on ${table}`,
+    `GRANT ${privilege} ON ${table} TO triptych_worker`,
+    `REVOKE ${privilege} ON ${table} FROM triptych_worker`,
+    table,
+    /the role triptych_worker may/,
+  );
+
 const BREAKS: Break[] = [
+  workersRight('SELECT', 'shared.agent_memories'),
+  workersRight('SELECT (memory_id)', 'shared.pending_embeddings'),
+  workersRight('UPDATE (due_at)', 'shared.pending_embeddings'),
+  workersRight('DELETE', 'shared.pending_embeddings'),
   object(
     'row-level security is disabled',
     'ALTER TABLE shared.sessions DISABLE ROW LEVEL SECURITY',

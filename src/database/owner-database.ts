@@ -1,0 +1,40 @@
+import type { DataSource } from 'typeorm';
+import type { TriptychOptions } from '../config/options.js';
+import { StartupError } from '../errors.js';
+import { EmbeddedEngine } from './embedded-engine.js';
+import { MigrationDataSource } from './migration-data-source.js';
+
+/**
+ * Opens the database of the settings as the owner of the schema, for a command, and closes it when `work` is
+ * over.
+ * @throws StartupError when it cannot be opened, its schema is behind, or a service uses the embedded engine
+ */
+export async function withOwner<T>(
+  options: TriptychOptions,
+  work: (owner: DataSource) => Promise<T>,
+): Promise<T> {
+  const embedded = options.database.url ? undefined : await EmbeddedEngine.open(options.database.dataDir);
+  try {
+    const owner = new MigrationDataSource({ options, embedded, entities: [] });
+    try {
+      await owner.initialize();
+    } catch (error) {
+      throw new StartupError(
+        `The database cannot be opened: ${(error as Error).message}. Check DATABASE_URL.`,
+      );
+    }
+    try {
+      // As the service does: the embedded engine is always brought up to date.
+      if (embedded) await owner.runMigrations();
+      else if (await owner.showMigrations())
+        throw new StartupError(
+          'The schema is behind. Run `npm run migration:run` with the same DATABASE_URL.',
+        );
+      return await work(owner);
+    } finally {
+      await owner.destroy();
+    }
+  } finally {
+    await embedded?.close();
+  }
+}

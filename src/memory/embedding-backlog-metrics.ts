@@ -1,0 +1,45 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { EmbeddingBacklog } from './embedding-backlog.js';
+import type { PendingFigures } from './pending-figures.js';
+
+/** Memories that wait for their vectors, of all tenants, and what the worker of this process has done. */
+export function measureEmbeddingBacklog(
+  registry: Registry,
+  backlog: Pick<EmbeddingBacklog, 'counts'>,
+  figures: Pick<PendingFigures, 'read'>,
+): void {
+  const registers = [registry];
+  const gauge = (name: 'pending' | 'parked', help: string) =>
+    new Gauge({
+      name: `triptych_embeddings_${name}`,
+      help,
+      registers,
+      collect() {
+        const figure = figures.read();
+        if (figure) this.set(figure[name]);
+        else this.remove();
+      },
+    });
+  gauge('pending', 'Memories of all tenants that wait for their vectors, as last counted.');
+  gauge('parked', 'Memories of all tenants that could not be embedded and were given up, as last counted.');
+  new Counter({
+    name: 'triptych_embeddings_finished_total',
+    help: 'Memories that the worker of this process gave the vectors that they were stored without.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(backlog.counts.finished);
+    },
+  });
+  new Counter({
+    name: 'triptych_embeddings_failed_total',
+    help: 'Memories that the worker of this process could not embed, by what became of them.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      this.inc({ outcome: 'retried' }, backlog.counts.retried);
+      this.inc({ outcome: 'parked' }, backlog.counts.parked);
+    },
+  });
+}

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Database } from '../src/database/database.js';
+import { EmbeddingBacklog } from '../src/memory/embedding-backlog.js';
+import {
+  runEmbeddingCommand,
+  type RetryAnswer,
+  type StatusAnswer,
+} from '../src/memory/embedding-command-line.js';
+import { EmbeddingsServer } from './support/embeddings-server.js';
+import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
+import { TestService } from './support/service.js';
+import { asSuperuser } from './support/superuser.js';
+
+interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+async function embeddings(database: Pick<TestDatabase, 'settings'>, ...args: string[]): Promise<Outcome> {
+  const { url, dataDir = '' } = database.settings;
+  const written = { log: '', error: '' };
+  const spies = (['log', 'error'] as const).map((stream) =>
+    jest.spyOn(console, stream).mockImplementation((text: unknown) => {
+      written[stream] += `${String(text)}\n`;
+    }),
+  );
+  try {
+    const status = await runEmbeddingCommand(args, url ? { DATABASE_URL: url } : { DATA_DIR: dataDir });
+    return { status, stdout: written.log, stderr: written.error };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+describe('npm run embeddings', () => {
+  const nowhere = { settings: { url: 'postgres://nobody@127.0.0.1:1/none' } };
+
+  it.each([
+    ['no command', [], /A command is needed/],
+    ['an unknown command', ['drop'], /no command "drop"/],
+    ['an argument', ['status', 'acme'], /status takes no argument/],
+    ['an option of another command', ['status', '--memory', 'x'], /status takes no --memory/],
+    ['an unknown option', ['status', '--all'], /--all/],
+    ['a memory of nobody', ['retry', '--memory', 'x'], /--memory needs --tenant/],
+    ['what is no id', ['retry', '--tenant', 'acme', '--memory', 'x'], /must be the id of a memory/],
+  ])('does not understand %s', async (_what, args, message) => {
+    const { status, stdout, stderr } = await embeddings(nowhere, ...args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).toContain('Usage: npm run embeddings');
+  });
+
+  it('helps without a database', async () => {
+    const { status, stdout } = await embeddings(nowhere, 'retry', '--help');
+    expect(status).toBe(0);
+    for (const command of ['status', 'retry']) expect(stdout).toContain(command);
+  });
+});
+
+describeOnEachEngine('npm run embeddings', (createDatabase) => {
+  let database: TestDatabase;
+  let provider: EmbeddingsServer;
+  let folder: string | undefined;
+  const start = () =>
+    TestService.start(database, {
+      embeddings: { provider: 'openai', baseUrl: provider.url, model: 'some-model', dimensions: 64 },
+    });
+  const answer = async <T>(...args: string[]): Promise<T> => {
+    const { status, stdout, stderr } = await embeddings(database, ...args, '--json');
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    return JSON.parse(stdout) as T;
+  };
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    if (database.engine === 'embedded') {
+      folder = mkdtempSync(join(tmpdir(), 'triptych-embeddings-'));
+      database = { ...database, settings: { dataDir: folder } };
+    }
+    provider = await EmbeddingsServer.start({ dimensions: 64 });
+  });
+  afterAll(async () => {
+    await provider.close();
+    await database.drop();
+    if (folder) rmSync(folder, { recursive: true });
+  });
+
+  it('tells what is parked and why, and has it tried again', async () => {
+    const before = await start();
+    provider.fail({ status: 401 });
+    const store = async (tenant: string, content: string): Promise<string> => {
+      const { body } = await before.as(tenant).post('/v1/memories', { agentId: 'a', content });
+      return (body as { memoryId: string }).memoryId;
+    };
+    const [first, second] = [await store('acme', 'one'), await store('acme', 'two')];
+    await store('other', 'three');
+    await before.as('acme').get('/health/live');
+    // As five failures leave them.
+    await asSuperuser(
+      database,
+      before.app.get(Database),
+      `UPDATE shared.pending_embeddings SET parked_at = now(), attempts = 5, reason = 'status 400' WHERE tenant_id = 'acme';
+       UPDATE shared.agent_memories SET embedding_status = 'parked' WHERE tenant_id = 'acme'`,
+    );
+    await before.stop();
+
+    expect(await answer<StatusAnswer>('status')).toEqual({
+      ...{ pending: 1, parked: 2 },
+      tenants: [
+        { tenantId: 'acme', pending: 0, parked: 2 },
+        { tenantId: 'other', pending: 1, parked: 0 },
+      ],
+    });
+    const ofOne = await answer<StatusAnswer>('status', '--tenant', 'acme');
+    expect(ofOne).toMatchObject({ pending: 0, parked: 2, tenants: [{ tenantId: 'acme' }] });
+    expect(ofOne.memories).toMatchObject(
+      [first, second].map((memoryId) => ({
+        memoryId,
+        space: 'some-model/64',
+        attempts: 5,
+        reason: 'status 400',
+      })),
+    );
+    const { stdout } = await embeddings(database, 'status', '--tenant', 'acme');
+    expect(stdout).toMatch(/parked\s+2[^]*memoryId[^]*reason\s+status 400/);
+
+    expect(await answer<RetryAnswer>('retry', '--tenant', 'acme', '--memory', first)).toEqual({
+      ...{ retried: 1, tenants: 1 },
+    });
+    const again = await embeddings(database, 'retry', '--tenant', 'acme', '--memory', first);
+    expect(again).toMatchObject({ status: 1, stdout: '', stderr: 'There is no such parked memory.\n' });
+    expect(await answer<RetryAnswer>('retry')).toEqual({ retried: 1, tenants: 1 });
+    expect(await answer<RetryAnswer>('retry')).toEqual({ retried: 0, tenants: 0 });
+
+    provider.heal();
+    const after = await start();
+    const backlog = after.app.get(EmbeddingBacklog);
+    for (const until = Date.now() + 30_000; Date.now() < until && backlog.counts.finished < 3;)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const { body } = await after.as('acme').get('/v1/memories?embeddingStatus=ready');
+    expect((body as { memories: unknown[] }).memories).toHaveLength(2);
+    await after.stop();
+    expect(await answer<StatusAnswer>('status')).toEqual({ pending: 0, parked: 0, tenants: [] });
+  });
+});

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { Database } from '../../src/database/database.js';
+import { EmbeddingBacklog } from '../../src/memory/embedding-backlog.js';
+import { EmbeddingsServer } from '../support/embeddings-server.js';
+import { describeOnEachEngine, postgres, type TestDatabase } from '../support/engines.js';
+import { TestService } from '../support/service.js';
+import { fillTables, tenantTables } from '../support/tenant-tables.js';
+
+const DENIED = { code: '42501' };
+
+describeOnEachEngine('the role of the background worker', (createDatabase) => {
+  let home: TestDatabase;
+  let service: TestService;
+  let database: Database;
+  let tables: string[];
+  const asWorker = (sql: string) => database.queryAsWorker<Record<string, unknown>>(sql);
+
+  beforeAll(async () => {
+    home = await createDatabase();
+    service = await TestService.start(home);
+    database = service.app.get(Database);
+    tables = await tenantTables(home, database);
+    for (const tenant of ['red', 'blue']) await fillTables(home, database, tables, tenant);
+  });
+  afterAll(async () => {
+    await service.stop();
+    await home.drop();
+  });
+
+  it('sees of which tenants something is due, and nothing else of it', async () => {
+    const rows = await asWorker(
+      'SELECT tenant_id, space, due_at IS NULL AS never, parked_at IS NULL AS waits FROM shared.pending_embeddings',
+    );
+    expect(rows.map((row) => String(row['tenant_id'])).sort()).toEqual(['blue', 'red']);
+    for (const column of ['memory_id', 'reason', 'claim', 'attempts', 'created_at', '*'])
+      await expect(asWorker(`SELECT ${column} FROM shared.pending_embeddings`)).rejects.toMatchObject(DENIED);
+  });
+
+  it('reads no other table, and writes to none', async () => {
+    expect(tables.length).toBeGreaterThan(10);
+    for (const table of tables) {
+      if (table !== 'shared.pending_embeddings')
+        await expect(asWorker(`SELECT count(*) FROM ${table}`)).rejects.toMatchObject(DENIED);
+      await expect(asWorker(`DELETE FROM ${table}`)).rejects.toMatchObject(DENIED);
+      await expect(asWorker(`UPDATE ${table} SET tenant_id = 'red'`)).rejects.toMatchObject(DENIED);
+      await expect(asWorker(`INSERT INTO ${table} (tenant_id) VALUES ('red')`)).rejects.toMatchObject(DENIED);
+    }
+  });
+
+  it('is not what requests are served as, before or after', async () => {
+    await asWorker('SELECT tenant_id FROM shared.pending_embeddings');
+    expect(await database.query('SELECT current_user AS role')).toEqual([{ role: 'triptych_app' }]);
+    expect(await database.query('SELECT tenant_id FROM shared.pending_embeddings')).toEqual([]);
+    await expect(asWorker('SELECT 1 / 0')).rejects.toThrow(/division by zero/);
+    expect(await database.query('SELECT current_user AS role')).toEqual([{ role: 'triptych_app' }]);
+  });
+});
+
+(process.env['TEST_DATABASE_URL'] ? describe : describe.skip)('a login that is no member of it', () => {
+  it('serves, and finishes what its own process left', async () => {
+    const home = await postgres();
+    const provider = await EmbeddingsServer.start({ dimensions: 64 });
+    const role = `triptych_blind_${process.pid}`;
+    const admin = new pg.Client(home.settings.url);
+    await admin.connect();
+    await admin.query(`CREATE ROLE ${role} LOGIN NOSUPERUSER`);
+    await admin.query(`GRANT triptych_app TO ${role}`);
+    await admin.query(`GRANT USAGE ON SCHEMA shared TO ${role}`);
+    await admin.query(`GRANT SELECT ON shared.migrations TO ${role}`);
+    const url = new URL(home.settings.url ?? '');
+    url.username = role;
+    const service = await TestService.start(
+      { ...home, settings: { url: url.href } },
+      { embeddings: { provider: 'openai', baseUrl: provider.url, model: 'm', dimensions: 64 } },
+    );
+    try {
+      provider.fail({ status: 401 });
+      const stored = await service.as('acme').post('/v1/memories', { agentId: 'a', content: 'left pending' });
+      expect(stored.body).toMatchObject({ embeddingStatus: 'pending' });
+      provider.heal();
+      for (const until = Date.now() + 30_000; Date.now() < until;) {
+        if (service.app.get(EmbeddingBacklog).counts.finished === 1) break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(service.app.get(EmbeddingBacklog).counts.finished).toBe(1);
+    } finally {
+      await service.stop();
+      await provider.close();
+      await admin.query(`DROP OWNED BY ${role}`);
+      await admin.query(`DROP ROLE ${role}`);
+      await admin.end();
+      await home.drop();
+    }
+  });
+});
