@@ -8,10 +8,13 @@ import { ReceiptsController } from './context/receipts.controller.js';
 import { SearchController } from './context/search.controller.js';
 import { Database } from './database/database.js';
 import { Embedder } from './embeddings/embedder.js';
+import { GuardedEmbedder } from './embeddings/guarded-embedder.js';
+import { ShuttingDownError } from './errors.js';
 import { HealthController } from './http/health.controller.js';
 import { HealthProbes } from './http/health-probes.js';
 import { createRegistry } from './http/metrics.js';
 import { MetricsController } from './http/metrics.controller.js';
+import { RequestDrain } from './http/request-drain.js';
 import { MemoryController } from './memory/memory.controller.js';
 import { SessionController } from './session/session.controller.js';
 import { StorageFigures } from './session/storage-figures.js';
@@ -38,22 +41,39 @@ export class AppModule {
       providers: [
         StorageFigures,
         { provide: Registry, useFactory: createRegistry },
-        { provide: HealthProbes, inject: [Database, Embedder], useFactory: probes },
+        { provide: RequestDrain, useFactory: () => new RequestDrain(options.http) },
+        { provide: HealthProbes, inject: [RequestDrain, Database, Embedder], useFactory: probes },
       ],
     };
   }
 }
 
-function probes(database: Database, embedder: Embedder): HealthProbes {
+function probes(drain: RequestDrain, database: Database, embedder: Embedder): HealthProbes {
   return {
+    service: () => {
+      if (drain.isDraining) throw new ShuttingDownError();
+      return Promise.resolve({});
+    },
     database: async () => {
-      await database.query('SELECT 1');
+      await database.checkServing();
       return { engine: database.engine };
     },
     schema: async () => {
       await database.checkSchema();
       return {};
     },
-    embeddings: () => Promise.resolve({ model: embedder.model, dimensions: embedder.dimensions }),
+    embeddings: () =>
+      Promise.resolve({ model: embedder.model, dimensions: embedder.dimensions, ...breakerOf(embedder) }),
+  };
+}
+
+/** Of a provider that is away: told, and no reason to be out of service, since all goes on without it. */
+function breakerOf(embedder: Embedder): Record<string, string> {
+  if (!(embedder instanceof GuardedEmbedder)) return {};
+  const { name, since, nextAttempt } = embedder.state;
+  return {
+    breaker: name,
+    since: since.toISOString(),
+    ...(nextAttempt && { nextAttempt: nextAttempt.toISOString() }),
   };
 }

@@ -7,6 +7,8 @@ import { v7 as uuidv7 } from 'uuid';
 import packageJson from '../package.json' with { type: 'json' };
 import { AppModule } from './app.module.js';
 import type { TriptychOptions } from './config/options.js';
+import { Embedder } from './embeddings/embedder.js';
+import { measureEmbeddings } from './embeddings/embedding-metrics.js';
 import { StartupError } from './errors.js';
 import { readExactJson } from './http/exact-json.js';
 import { refuseForeignPages } from './http/loopback-only.js';
@@ -14,7 +16,12 @@ import { measureRequests, measureStorage } from './http/metrics.js';
 import { serveOpenApi } from './http/openapi.js';
 import { PROBLEM_JSON, problemOf, refusalOf } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
+import { RequestDrain } from './http/request-drain.js';
+import { answerBeforeTheEnd, endSoftly, refuseUnreadable, serverLimits } from './http/request-limits.js';
 import { createLogger } from './logger.js';
+import { EmbeddingBacklog } from './memory/embedding-backlog.js';
+import { measureEmbeddingBacklog } from './memory/embedding-backlog-metrics.js';
+import { PendingFigures } from './memory/pending-figures.js';
 import { StorageFigures } from './session/storage-figures.js';
 
 /** Longest path parameter in UTF-16 units, percent-encoding included; ids are checked by their tier. */
@@ -38,7 +45,7 @@ export async function createApp(
         'Set AUTH_MODE=api-key or AUTH_MODE=jwt.',
     );
   const adapter = new FastifyAdapter({
-    bodyLimit: options.http.bodyLimit,
+    ...serverLimits(options),
     routerOptions: { maxParamLength: MAX_PARAMETER },
     genReqId: () => uuidv7(),
     forceCloseConnections: 'idle',
@@ -49,8 +56,12 @@ export async function createApp(
       void reply.send(problem);
     },
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => {
-      if (socket.writable) socket.end(refusalOf(error));
-      else socket.destroy();
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
+      socket.write(refusalOf(error));
+      endSoftly(socket);
     },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(options, seed), adapter, {
@@ -60,9 +71,11 @@ export async function createApp(
     bodyParser: false,
   });
   app.useGlobalFilters(new ProblemFilter());
-  app.enableShutdownHooks();
   const server = app.getHttpAdapter().getInstance();
+  app.get(RequestDrain).watch(server);
   server.removeContentTypeParser('text/plain');
+  refuseUnreadable(server);
+  answerBeforeTheEnd(server);
   readExactJson(server);
   if (isDev) refuseForeignPages(server);
   server.addHook('onSend', (request, reply, _payload, done) => {
@@ -70,6 +83,8 @@ export async function createApp(
     done();
   });
   measureRequests(server, app.get(Registry));
+  measureEmbeddings(app.get(Registry), app.get(Embedder));
+  measureEmbeddingBacklog(app.get(Registry), app.get(EmbeddingBacklog), app.get(PendingFigures));
   measureStorage(server, app.get(Registry), app.get(StorageFigures), options.metrics);
   serveOpenApi(app, packageJson.version);
   return app;

@@ -4,6 +4,7 @@ import { loadOptions } from './config/load-options.js';
 import type { TriptychOptions } from './config/options.js';
 import { createApp } from './create-app.js';
 import { StartupError } from './errors.js';
+import { StopOnSignal } from './stop-on-signal.js';
 
 /** What a person or a supervisor sees when the service cannot start: the remedy, and no stack. */
 function refuse(error: unknown): never {
@@ -23,13 +24,14 @@ async function listen(app: NestFastifyApplication, { host, port }: TriptychOptio
   }
 }
 
+const stop = new StopOnSignal();
 try {
   const options = loadOptions();
   const app = await createApp(options);
+  stop.started(app, options.http);
   await listen(app, options.http);
-  console.error(
-    `Triptych listens on ${await app.getUrl()}; its API is described at ${await app.getUrl()}/docs`,
-  );
+  const url = await app.getUrl();
+  console.error(`Triptych listens on ${url}; its API is described at ${url}/docs`);
 } catch (error) {
-  refuse(error);
+  if (!stop.isClosing) refuse(error);
 }

@@ -134,7 +134,7 @@ if (process.env['TEST_DATABASE_URL'])
         'CREATE EXTENSION vector',
         `CREATE ROLE ${role} LOGIN NOSUPERUSER`,
         `GRANT CREATE ON DATABASE ${name} TO ${role}`,
-        `GRANT triptych_app TO ${role}`,
+        `GRANT triptych_app, triptych_worker TO ${role}`,
       );
       const plain = new URL(url);
       plain.username = role;

@@ -34,6 +34,8 @@ export function TenantApi(tag: string): ClassDecorator {
       [401, 'The request carries no acceptable credential.'],
       [403, 'The credential has not the scope that the route needs.'],
       [413, 'The body is larger than the service takes.'],
+      [414, 'The path is longer than the service takes.'],
+      [415, 'The body is of another type than `application/json`.'],
       [429, 'The tenant is above its rate limit or its daily quota; try again after `Retry-After`.'],
       [503, 'A part of the service is away; try again after `Retry-After`.'],
     ].map(([status, description]) =>

@@ -1,4 +1,6 @@
+import { HttpException } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
+import { isUtf8 } from 'node:buffer';
 import { plainKeys } from '../database/parse-json.js';
 import { InvalidInputError } from '../errors.js';
 
@@ -8,7 +10,13 @@ import { InvalidInputError } from '../errors.js';
  */
 export function readExactJson(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
-  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+  server.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    // Decoded all the same, a wrong byte would become U+FFFD without a word.
+    if (!isUtf8(bytes)) {
+      done(new HttpException('The body is not UTF-8.', 400));
+      return;
+    }
+    const body = bytes.toString();
     const { text, restore } = plainKeys(body);
     void parse(request, text, (error, parsed: unknown) => {
       if (error) {
@@ -34,6 +42,7 @@ function inexactness(body: string, value: unknown): Error | null {
 const LONG_NUMBER = /\d[\d.]{15}|\d[eE]/;
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const QUOTE = 34;
+const ZERO = 48;
 const BACKSLASH = 92;
 
 /**
@@ -76,10 +85,17 @@ function decimal(number: string): string {
   const [mantissa = '', exponent = '0'] = number.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');
   const significant = (whole + fraction).replace(/^0+/, '');
-  const digits = significant.replace(/0+$/, '');
+  const digits = withoutTrailingZeros(significant);
   if (digits === '') return '0';
   const power = Number(exponent) - fraction.length + significant.length - digits.length;
   return `${mantissa.startsWith('-') ? '-' : ''}${digits}e${power}`;
+}
+
+/** By hand: `/0+$/` takes quadratic time, 1.7 s for 40,000 zeros with a 1 behind them, and a body holds a million. */
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === ZERO) end -= 1;
+  return digits.slice(0, end);
 }
 
 /** The position of the quote that ends the string beginning at `start`. */

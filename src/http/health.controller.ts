@@ -15,7 +15,9 @@ import {
   type HealthIndicatorResult,
 } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
+import { DatabaseUnavailableError, ShuttingDownError } from '../errors.js';
 import { HealthProbes } from './health-probes.js';
+import { LiveView, ReadyView } from './health.view.js';
 
 /** Terminus puts its report into the exception; it is the answer, and no problem document. */
 @Catch(ServiceUnavailableException)
@@ -36,7 +38,7 @@ export class HealthController {
 
   @Get('live')
   @ApiOperation({ summary: 'The process runs and answers' })
-  @ApiOkResponse({ description: 'Always, while it does.' })
+  @ApiOkResponse({ type: LiveView, description: 'Always, while it does.' })
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
@@ -44,18 +46,24 @@ export class HealthController {
   @Get('ready')
   @UseFilters(ReportFilter)
   @ApiOperation({ summary: 'The service can do its work: database, schema, embeddings' })
-  @ApiOkResponse({ description: 'Each part and its state.' })
-  @ApiServiceUnavailableResponse({ description: 'The part that is down.' })
+  @ApiOkResponse({ type: ReadyView, description: 'Each part and its state.' })
+  @ApiServiceUnavailableResponse({ type: ReadyView, description: 'The part that is down.' })
   ready(): Promise<HealthCheckResult> {
     return this.health.check(
       Object.entries(this.probes).map(([name, probe]) => async (): Promise<HealthIndicatorResult> => {
         const indicator = this.indicators.check(name);
         try {
           return indicator.up(await probe());
-        } catch {
-          return indicator.down({ reason: `The ${name} does not answer.` });
+        } catch (error) {
+          return indicator.down({ reason: reasonOf(error) ?? `The ${name} does not answer.` });
         }
       }),
     );
   }
+}
+
+/** Of errors that are not for everybody to read, nothing. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof ShuttingDownError) return 'The service is stopping.';
+  return error instanceof DatabaseUnavailableError ? error.message : undefined;
 }

@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { CREDENTIAL, PROBLEM_MODELS } from './api.decorator.js';
+import { completeDocument } from './complete-document.js';
 
 /** The OpenAPI 3.1 document of everything that is routed. */
 export function openApiDocument(app: INestApplication, version: string): OpenAPIObject {
@@ -18,7 +19,7 @@ export function openApiDocument(app: INestApplication, version: string): OpenAPI
       description: 'An API key or a JWT, as `AUTH_MODE` says; the scopes are `read`, `write` and `admin`.',
     })
     .build();
-  return SwaggerModule.createDocument(app, config, { extraModels: PROBLEM_MODELS });
+  return completeDocument(SwaggerModule.createDocument(app, config, { extraModels: PROBLEM_MODELS }));
 }
 
 /** Serves the document at `/docs-json`, and Swagger UI at `/docs`. */

@@ -1,6 +1,6 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
-import { isDatabaseUnavailable } from '../database/unavailable.js';
+import { unavailabilityOf } from '../database/unavailable.js';
 import { DatabaseUnavailableError, TriptychError } from '../errors.js';
 
 /** A problem document (RFC 9457). `code` is stable; `detail` is for people. */
@@ -34,8 +34,8 @@ export const HTTP_PROBLEM_CODES: readonly (readonly [number, string])[] = Object
 export function problemOf(error: unknown): Problem {
   if (error instanceof TriptychError)
     return problem(error.status, error.code, error.message, error.extensions);
-  if (isDatabaseUnavailable(error))
-    return problemOf(new DatabaseUnavailableError('it is not reachable or not ready'));
+  const away = unavailabilityOf(error);
+  if (away !== undefined) return problemOf(new DatabaseUnavailableError(away));
   const status = statusOf(error);
   if (status !== undefined && status >= 400 && status < 500)
     return problem(status, CODES[status] ?? 'request_refused', (error as Error).message);

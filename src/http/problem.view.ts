@@ -16,7 +16,7 @@ export class ProblemView {
   @ApiProperty({ example: 'Not Found' })
   title: string;
 
-  @ApiProperty({ example: 404 })
+  @ApiProperty({ type: 'integer', example: 404 })
   status: number;
 
   @ApiProperty({ description: 'Stable and machine-readable.', example: 'not_found' })
@@ -27,4 +27,16 @@ export class ProblemView {
 
   @ApiPropertyOptional({ type: [ViolationView], description: 'Each field that is not acceptable.' })
   violations?: ViolationView[];
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, description: 'Seconds, as the header `Retry-After`.' })
+  retryAfter?: number;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, description: 'With 412: the version of the thread.' })
+  currentVersion?: number;
+
+  @ApiPropertyOptional({ type: 'integer', description: 'With `budget_exceeded`: tokens that are needed.' })
+  needed?: number;
+
+  @ApiPropertyOptional({ type: 'integer', description: 'With `budget_exceeded`: tokens that there are.' })
+  available?: number;
 }

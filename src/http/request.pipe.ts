@@ -5,6 +5,7 @@ import { InvalidInputError, type Violation } from '../errors.js';
 
 type RequestClass = new () => object;
 
+const NOT_A_FIELD = 'is not a field of this request';
 const NUMBER = /^-?\d+(\.\d+)?$/;
 
 /**
@@ -19,8 +20,9 @@ export class RequestPipe implements PipeTransform<unknown, Promise<unknown>> {
     if ((type !== 'body' && type !== 'query') || !metatype || metatype === Object) return value;
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw new InvalidInputError([{ field: type, message: 'must be a JSON object' }]);
-    if (Object.hasOwn(value, '__proto__'))
-      throw new InvalidInputError([{ field: '__proto__', message: 'is not accepted' }]);
+    // `constructor` as a field of its own would take the class from the instance, and its rules with it.
+    const inherited = Object.keys(value).find((key) => key in Object.prototype);
+    if (inherited !== undefined) throw new InvalidInputError([{ field: inherited, message: NOT_A_FIELD }]);
     const request = new (metatype as RequestClass)();
     for (const [key, given] of Object.entries(value))
       Reflect.set(request, key, type === 'query' ? fromQuery(metatype as RequestClass, key, given) : given);
@@ -43,7 +45,6 @@ function fromQuery(request: RequestClass, key: string, given: unknown): unknown 
 function violationsOf({ property, constraints = {} }: ValidationError): Violation[] {
   return Object.entries(constraints).map(([rule, message]) => ({
     field: property,
-    message:
-      rule === 'whitelistValidation' ? 'is not a field of this request' : message.replace(`${property} `, ''),
+    message: rule === 'whitelistValidation' ? NOT_A_FIELD : message.replace(`${property} `, ''),
   }));
 }

@@ -14,7 +14,8 @@ const RESTART_WITHIN_MS = 60_000;
 export class PostgresCluster {
   private constructor(
     readonly url: string,
-    private readonly folder: string,
+    /** Where it lives. */
+    readonly folder: string,
   ) {}
 
   /** Whether a server can be started here: it is installed, and `/proc` tells what is a part of it. */

@@ -22,7 +22,12 @@ export class TestService {
   ) {}
 
   static async start(database: TestDatabase, settings: TriptychSettings = {}): Promise<TestService> {
-    const options = checkOptions({ log: { level: 'silent' }, ...settings, database: database.settings });
+    const options = checkOptions({
+      log: { level: 'silent' },
+      ...settings,
+      http: { shutdownDelayMs: 0, ...settings.http },
+      database: database.settings,
+    });
     const app = await createApp(options, database.seed && { seed: database.seed });
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address() as AddressInfo;
