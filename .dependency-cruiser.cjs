@@ -2,12 +2,14 @@
  * The arrows of docs/architecture.md, as errors:
  *   app → context → working-context → {session, memory} → {http, recall} → {embeddings, summaries, tokens} → {openai, tenancy} → database → config
  * A room may import the rooms to its right, `errors.ts` and `migrations/` (database only). `session` and
- * `memory` do not know each other; `http` serves controllers and filters only.
+ * `memory` do not know each other; `http` serves controllers and filters only. `backup` is for its own two command
+ * lines.
  */
 const rooms = {
   config: [],
   database: ['config'],
   tenancy: ['database', 'config'],
+  backup: ['tenancy', 'database', 'config'],
   tokens: ['config'],
   openai: ['config'],
   embeddings: ['openai', 'config'],

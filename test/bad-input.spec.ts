@@ -453,7 +453,7 @@ describeOnEachEngine('bad input', (createDatabase) => {
 });
 
 describeOnEachEngine('an embedding server that is down', (createDatabase) => {
-  it('is a named 503, stores nothing, and leaves sessions and compiling alone', async () => {
+  it('loses no memory, and leaves searches, sessions and compiling alone', async () => {
     const database = await createDatabase();
     const server = await EmbeddingsServer.start({ dimensions: 1536 });
     const service = await TestService.start(database, {
@@ -462,11 +462,17 @@ describeOnEachEngine('an embedding server that is down', (createDatabase) => {
     const acme = service.as('acme');
     expect((await acme.post('/v1/memories', memory({ content: 'stored before' }))).status).toBe(201);
     server.fail('reset');
-    const down = { status: 503, body: { code: 'embeddings_unavailable' } };
-    const store = await acme.post('/v1/memories', memory({ content: 'not stored' }));
-    expect(store).toMatchObject(down);
-    expect(store.headers.get('retry-after')).toBe('5');
-    expect(await acme.post('/v1/memories/search', { query: 'before' })).toMatchObject(down);
+    expect(await acme.post('/v1/memories', memory({ content: 'stored meanwhile' }))).toMatchObject({
+      status: 201,
+      body: { embeddingStatus: 'pending' },
+    });
+    expect(await acme.post('/v1/memories/search', { query: 'before' })).toMatchObject({
+      status: 200,
+      body: {
+        results: [{ memory: { content: 'stored before' } }],
+        degraded: [{ code: 'embeddings_unavailable' }],
+      },
+    });
     expect((await acme.post('/v1/sessions/t/messages', user('hello'))).status).toBe(201);
     const compiled = await acme.post('/v1/context/compile', compile({}));
     expect(compiled).toMatchObject({
@@ -475,7 +481,10 @@ describeOnEachEngine('an embedding server that is down', (createDatabase) => {
     });
     server.heal();
     const list = await acme.get('/v1/memories');
-    expect((list.body as { memories: unknown[] }).memories).toMatchObject([{ content: 'stored before' }]);
+    expect((list.body as { memories: unknown[] }).memories).toMatchObject([
+      { content: 'stored meanwhile' },
+      { content: 'stored before' },
+    ]);
     expect((await acme.post('/v1/memories/search', { query: 'before' })).status).toBe(200);
     await service.stop();
     await server.close();

@@ -9,8 +9,9 @@ import { OVERFLOWS, type Overflow, type Task } from '../working-context/working-
 import { SEARCH_SCOPES, type SearchScope } from './context-search.js';
 
 /** In UTF-16 units; what does not fit the budget is cut, what is larger than this is a mistake. */
-const MAX_PROMPT = 1_000_000;
-const MAX_MODEL = 200;
+export const MAX_PROMPT = 1_000_000;
+export const MAX_MODEL = 200;
+export const MAX_TIER = 64;
 export const MAX_MEMORIES = 1_000;
 
 /** What a working context is to be made of, and for whom. */
@@ -49,7 +50,7 @@ export function validateCompile(request: CompileRequest): void {
   if (systemPrompt.length > MAX_PROMPT) refuse('systemPrompt', `must have at most ${MAX_PROMPT} characters`);
   requireStorable(systemPrompt, 'systemPrompt');
   requireTask(task);
-  if (modelTier !== undefined) requireText(modelTier, 'modelTier', 64);
+  if (modelTier !== undefined) requireText(modelTier, 'modelTier', MAX_TIER);
   if (model !== undefined) requireText(model, 'model', MAX_MODEL);
   if (agentId !== undefined) requireText(agentId, 'agentId', MAX_AGENT_ID);
   if (memoryLimit !== undefined) requireInteger(memoryLimit, 'memoryLimit', 0, MAX_MEMORIES);

@@ -1,37 +1,52 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, IsObject, IsOptional, IsString, Max, Min } from 'class-validator';
+import { NOT_BLANK } from '../http/document-schema.js';
 import type { MemoryFilter } from '../memory/memory-filter.js';
+import { MemoryFilterView } from '../memory/memory-filter.view.js';
+import { MAX_AGENT_ID } from '../memory/memory-input.js';
+import { THREAD_ID } from '../session/session.view.js';
 import { PROMPT_FORMATS, type PromptFormat } from '../working-context/prompt-format.js';
 import { SECTIONS, type BudgetChange } from '../working-context/token-budget.js';
 import { OVERFLOWS, type Overflow, type Task } from '../working-context/working-context.js';
-import { MAX_MEMORIES, type CompileRequest } from './compile-request.js';
+import { MAX_MEMORIES, MAX_MODEL, MAX_PROMPT, MAX_TIER, type CompileRequest } from './compile-request.js';
 import { SEARCH_SCOPES, type SearchScope } from './context-search.js';
 
 export class CompileContextRequest implements CompileRequest {
-  @ApiProperty({ example: 'trip-to-lisbon' })
+  @ApiProperty({ ...THREAD_ID, example: 'trip-to-lisbon' })
   @IsString()
   threadId: string;
 
-  @ApiProperty({ example: 'You are a travel agent.' })
+  @ApiProperty({ maxLength: MAX_PROMPT, example: 'You are a travel agent.' })
   @IsString()
   systemPrompt: string;
 
   @ApiProperty({
     type: 'object',
     required: ['description'],
-    properties: { description: { type: 'string', example: 'Book the flight.' } },
+    selfRequired: true,
+    properties: {
+      description: {
+        ...{ type: 'string', minLength: 1, maxLength: MAX_PROMPT, pattern: NOT_BLANK },
+        example: 'Book the flight.',
+      },
+    },
     additionalProperties: true,
     description: 'What the model is to do now. Its description is also what memories are searched by.',
   })
   @IsObject()
   task: Task;
 
-  @ApiPropertyOptional({ example: 'reasoning', description: 'One of `GET /v1/context/budgets`.' })
+  @ApiPropertyOptional({
+    minLength: 1,
+    maxLength: MAX_TIER,
+    example: 'reasoning',
+    description: 'One of `GET /v1/context/budgets`.',
+  })
   @IsOptional()
   @IsString()
   modelTier?: string;
 
-  @ApiPropertyOptional({ description: 'Only memories of this agent.' })
+  @ApiPropertyOptional({ minLength: 1, maxLength: MAX_AGENT_ID, description: 'Only memories of this agent.' })
   @IsOptional()
   @IsString()
   agentId?: string;
@@ -49,6 +64,8 @@ export class CompileContextRequest implements CompileRequest {
   spillOver?: boolean;
 
   @ApiPropertyOptional({
+    minLength: 1,
+    maxLength: MAX_MODEL,
     example: 'gpt-4o',
     description: 'The model whose tokens are counted. Without a public tokenizer a safety factor is applied.',
   })
@@ -63,8 +80,11 @@ export class CompileContextRequest implements CompileRequest {
       shares: {
         type: 'object',
         required: [...SECTIONS],
-        properties: Object.fromEntries(SECTIONS.map((section) => [section, { type: 'number' }])),
+        properties: Object.fromEntries(
+          SECTIONS.map((section) => [section, { type: 'number', minimum: 0, maximum: 1 }]),
+        ),
         additionalProperties: false,
+        description: 'They add up to 1.',
       },
     },
     additionalProperties: false,
@@ -75,8 +95,7 @@ export class CompileContextRequest implements CompileRequest {
   budget?: BudgetChange;
 
   @ApiPropertyOptional({
-    type: 'object',
-    additionalProperties: true,
+    type: MemoryFilterView,
     description: 'Only memories that match: see docs/filters.md.',
   })
   @IsOptional()

@@ -6,19 +6,23 @@ import { SECTIONS } from '../working-context/token-budget.js';
 
 @ApiSchema({ name: 'TokenUsage' })
 export class TokenUsageView {
-  @ApiProperty({ description: 'The sum of the four others; never more than `budget.total`.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'The sum of the four others; never more than `budget.total`.',
+  })
   total: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   system: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   session: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   memory: number;
 
-  @ApiProperty({ description: 'The task, and the priming of the reply.' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'The task, and the priming of the reply.' })
   task: number;
 }
 
@@ -27,19 +31,19 @@ export class BudgetView {
   @ApiProperty({ example: 'reasoning' })
   tier: string;
 
-  @ApiProperty({ example: 32_000, description: 'Tokens of the whole prompt.' })
+  @ApiProperty({ type: 'integer', minimum: 0, example: 32_000, description: 'Tokens of the whole prompt.' })
   total: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   systemPrompt: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   sessionHistory: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   relevantContext: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   taskAndBuffer: number;
 }
 
@@ -81,13 +85,17 @@ export class SectionReceiptView {
   @ApiProperty({ enum: SECTIONS })
   section: string;
 
-  @ApiProperty({ description: 'The share of the section, in tokens.' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'The share of the section, in tokens.' })
   cap: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   used: number;
 
-  @ApiProperty({ description: 'Tokens used beyond the share, out of what others left over.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'Tokens used beyond the share, out of what others left over.',
+  })
   spilled: number;
 }
 
@@ -102,7 +110,7 @@ export class ItemReceiptView {
   @ApiPropertyOptional()
   score?: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   tokens: number;
 
   @ApiProperty({ enum: ['kept', 'shortened', 'dropped'] })
@@ -114,10 +122,10 @@ export class ItemReceiptView {
 
 @ApiSchema({ name: 'SharedPrefix' })
 export class SharedPrefixView {
-  @ApiProperty({ description: 'Leading messages that are the same.' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Leading messages that are the same.' })
   messages: number;
 
-  @ApiProperty({ description: 'Their tokens.' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Their tokens.' })
   tokens: number;
 
   @ApiProperty({ description: 'Their part of all tokens of the prompt, 0 to 1.' })
@@ -126,7 +134,7 @@ export class SharedPrefixView {
 
 @ApiSchema({ name: 'Receipt' })
 export class ReceiptView {
-  @ApiProperty({ example: 1 })
+  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
   version: number;
 
   @ApiProperty({ example: '0.1.0', description: 'The version of Triptych that compiled.' })
@@ -159,10 +167,18 @@ export class ReceiptView {
   @ApiProperty({ type: [ItemReceiptView], description: 'Why each part is in the context, or is not.' })
   items: ItemReceiptView[];
 
-  @ApiProperty({ description: 'Older messages of the thread that are not among the items.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'Older messages of the thread that are not among the items.',
+  })
   unread: number;
 
-  @ApiProperty({ description: 'The `seq` of the last message that was left out to make room; 0 for none.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'The `seq` of the last message that was left out to make room; 0 for none.',
+  })
   leftOutThrough: number;
 
   @ApiPropertyOptional({
@@ -193,6 +209,7 @@ export class WorkingContextView {
   @ApiProperty({
     type: 'object',
     required: ['description'],
+    selfRequired: true,
     properties: { description: { type: 'string' } },
     additionalProperties: true,
   })

@@ -1,5 +1,5 @@
 import { Controller, Get, Headers, Param, Query, Res } from '@nestjs/common';
-import { ApiExtraModels, ApiOkResponse, ApiOperation, getSchemaPath } from '@nestjs/swagger';
+import { ApiExtraModels, ApiHeader, ApiOkResponse, ApiOperation, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiProblem, TenantApi } from '../http/api.decorator.js';
 import { prefersText } from '../http/preferred-type.js';
@@ -23,8 +23,15 @@ export class ReceiptsController {
   }
 
   @Get(':receiptId')
+  @ApiHeader({
+    name: 'Accept',
+    description: '`text/plain`: for a person to read.',
+    required: false,
+    schema: { type: 'string' },
+  })
   @ApiOperation({ summary: 'One receipt, as JSON or as text for a person to read' })
   @ApiOkResponse({
+    headers: { Vary: { required: true, schema: { type: 'string', const: 'Accept' } as never } },
     content: {
       'application/json': { schema: { $ref: getSchemaPath(StoredReceiptView) } },
       'text/plain': { schema: { type: 'string' } },
@@ -34,7 +41,7 @@ export class ReceiptsController {
   async find(
     @Param('receiptId') receiptId: string,
     @Res({ passthrough: true }) reply: FastifyReply,
-    @Headers('accept') accept?: string,
+    @Headers('Accept') accept?: string,
   ): Promise<StoredReceipt | string> {
     const stored = await this.receipts.find(receiptId);
     void reply.header('vary', 'Accept');

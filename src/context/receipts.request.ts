@@ -1,9 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { THREAD_ID } from '../session/session.view.js';
 import { MAX_RECEIPTS } from './context-receipts.js';
 
 export class ListReceiptsQuery {
-  @ApiProperty({ description: 'The thread whose compiles are asked for.' })
+  @ApiProperty({ ...THREAD_ID, description: 'The thread whose compiles are asked for.' })
   @IsString()
   threadId: string;
 
@@ -14,7 +15,7 @@ export class ListReceiptsQuery {
   @Max(MAX_RECEIPTS)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the page before.' })
+  @ApiPropertyOptional({ maxLength: 2_048, description: '`nextCursor` of the page before.' })
   @IsOptional()
   @IsString()
   @MaxLength(2_048)

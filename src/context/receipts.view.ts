@@ -27,7 +27,7 @@ export class ReceiptSummaryView {
   @ApiProperty({ example: 'reasoning' })
   tier: string;
 
-  @ApiProperty({ description: 'Of the whole prompt.' })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Of the whole prompt.' })
   tokens: number;
 
   @ApiProperty({ description: 'SHA-256 of what was returned: equal contexts have equal hashes.' })

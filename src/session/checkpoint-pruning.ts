@@ -38,7 +38,7 @@ export class CheckpointPruning {
     const { database, sessions, tenants, audit } = this.parts;
     const tenantId = tenants.require();
     const key = threadKey(tenantId, threadId);
-    return database.unitOfWork(async () => {
+    const work = async (): Promise<PrunedRows> => {
       // Asked first: to hold a thread that is not there would begin it.
       if ((await sessions.keep(tenantId, threadId)) === undefined) throw new NotFoundError('thread');
       const { sessionId, headId, version } = await sessions.hold(tenantId, threadId);
@@ -58,6 +58,7 @@ export class CheckpointPruning {
       const details = { ...pruned, keep };
       await audit.record({ action: 'session.prune', objectType: 'session', objectId: threadId, details });
       return pruned;
-    });
+    };
+    return database.unitOfWork(work, { isLong: true });
   }
 }

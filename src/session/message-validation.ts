@@ -3,7 +3,7 @@ import { InvalidInputError, type Violation } from '../errors.js';
 import { MESSAGE_ROLES, type MessageRole } from './message.js';
 
 export const MAX_MESSAGES = 1_000;
-const MAX_ID = 256;
+export const MAX_MESSAGE_ID = 256;
 /** What a stored message carries beside the message; the service sets them. */
 const SET_BY_THE_SERVICE = ['seq', 'tokens', 'createdAt'];
 
@@ -33,8 +33,8 @@ function* faults(message: unknown, at: string): Generator<Violation> {
     yield { field: `${at}.role`, message: `must be one of ${MESSAGE_ROLES.join(', ')}` };
   yield* contentFaults(content, `${at}.content`, role === 'assistant');
   yield* textFaults(name, `${at}.name`);
-  yield* textFaults(id, `${at}.id`, MAX_ID);
-  yield* textFaults(tool_call_id, `${at}.tool_call_id`, MAX_ID);
+  yield* textFaults(id, `${at}.id`, MAX_MESSAGE_ID);
+  yield* textFaults(tool_call_id, `${at}.tool_call_id`, MAX_MESSAGE_ID);
   if (role === 'tool' && tool_call_id === undefined)
     yield { field: `${at}.tool_call_id`, message: 'is required of a tool message' };
   if (tool_calls !== undefined) yield* toolCallFaults(tool_calls, `${at}.tool_calls`);

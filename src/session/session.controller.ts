@@ -6,6 +6,7 @@ import {
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
+  ApiParam,
   ApiResponse,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
@@ -13,22 +14,31 @@ import { ApiProblem, TenantApi } from '../http/api.decorator.js';
 import { AcceptsIdempotencyKey } from '../http/idempotency.decorator.js';
 import { entityTag, expectedVersionOf, isKnownVersion } from './entity-tag.js';
 import { SessionStore, type AppendedMessages, type ThreadPage } from './session-store.js';
+import { NewMessageView } from './new-message.view.js';
 import { AppendMessagesRequest, ListSessionsQuery, ReadMessagesQuery } from './session.request.js';
 import {
   AppendedView,
   MessageView,
   SessionPageView,
   StoredMessageView,
+  THREAD_ID,
   ThreadPageView,
 } from './session.view.js';
 
+const ENTITY_TAG = {
+  description: 'The version of the thread.',
+  required: true,
+  schema: { type: 'string' as const, pattern: '^"\\d{1,10}"$' },
+};
+
 @TenantApi('sessions')
-@ApiExtraModels(MessageView, StoredMessageView)
+@ApiExtraModels(MessageView, NewMessageView, StoredMessageView)
 @Controller('v1/sessions')
 export class SessionController {
   constructor(private readonly sessions: SessionStore) {}
 
   @Post(':threadId/messages')
+  @ApiParam({ name: 'threadId', schema: THREAD_ID })
   @ApiOperation({ summary: 'Append messages to a thread, all or none' })
   @ApiHeader({
     name: 'If-Match',
@@ -47,7 +57,7 @@ export class SessionController {
   append(
     @Param('threadId') threadId: string,
     @Body() { messages }: AppendMessagesRequest,
-    @Headers('if-match') ifMatch?: string,
+    @Headers('If-Match') ifMatch?: string,
   ): Promise<AppendedMessages> {
     const expectedVersion = expectedVersionOf(ifMatch);
     return this.sessions.appendMessages(threadId, messages, {
@@ -56,20 +66,21 @@ export class SessionController {
   }
 
   @Get(':threadId/messages')
+  @ApiParam({ name: 'threadId', schema: THREAD_ID })
   @ApiOperation({ summary: 'The newest messages of a thread, oldest first' })
   @ApiHeader({
     name: 'If-None-Match',
     description: 'The ETag of an answer to the same request; 304 if the thread has not changed since.',
     required: false,
   })
-  @ApiOkResponse({ type: ThreadPageView })
-  @ApiResponse({ status: 304, description: 'The thread is as it was.' })
+  @ApiOkResponse({ type: ThreadPageView, headers: { ETag: ENTITY_TAG } })
+  @ApiResponse({ status: 304, description: 'The thread is as it was.', headers: { ETag: ENTITY_TAG } })
   @ApiProblem(404, 'There is no such thread.')
   async read(
     @Param('threadId') threadId: string,
     @Query() query: ReadMessagesQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
-    @Headers('if-none-match') ifNoneMatch?: string,
+    @Headers('If-None-Match') ifNoneMatch?: string,
   ): Promise<ThreadPage | undefined> {
     const page = await this.sessions.getThread(threadId, query);
     void reply.header('etag', entityTag(page.version));
@@ -86,6 +97,7 @@ export class SessionController {
   }
 
   @Delete(':threadId')
+  @ApiParam({ name: 'threadId', schema: THREAD_ID })
   @HttpCode(204)
   @AcceptsIdempotencyKey()
   @ApiOperation({ summary: 'End a session: the only way one ends' })

@@ -3,15 +3,15 @@ import { IsArray, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class
 import { MAX_MESSAGES } from './message-validation.js';
 import type { Message } from './message.js';
 import { MAX_PAGE } from './session-store.js';
-import { MessageView } from './session.view.js';
+import { NewMessageView } from './new-message.view.js';
+
+/** An integer column ends there. */
+const MAX_SEQ = 2_147_483_647;
 
 export class AppendMessagesRequest {
   @ApiProperty({
     type: 'array',
-    items: {
-      allOf: [{ $ref: getSchemaPath(MessageView) }],
-      properties: { id: { type: 'string', description: 'Your own id; a UUIDv7 otherwise.' } },
-    },
+    items: { $ref: getSchemaPath(NewMessageView) },
     minItems: 1,
     maxItems: MAX_MESSAGES,
   })
@@ -27,11 +27,16 @@ export class ReadMessagesQuery {
   @Max(MAX_PAGE)
   limit?: number;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, description: 'Only messages with a smaller `seq`.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_SEQ,
+    description: 'Only messages with a smaller `seq`.',
+  })
   @IsOptional()
   @IsInt()
   @Min(1)
-  @Max(2_147_483_647)
+  @Max(MAX_SEQ)
   before?: number;
 }
 
@@ -43,7 +48,7 @@ export class ListSessionsQuery {
   @Max(MAX_PAGE)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the page before.' })
+  @ApiPropertyOptional({ maxLength: 2_048, description: '`nextCursor` of the page before.' })
   @IsOptional()
   @IsString()
   @MaxLength(2_048)

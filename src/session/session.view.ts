@@ -1,8 +1,18 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema, getSchemaPath } from '@nestjs/swagger';
+import { DocumentSchema, FURTHER_FIELDS } from '../http/document-schema.js';
 import { MESSAGE_ROLES } from './message.js';
+import { MAX_THREAD_ID } from './thread-id.js';
+
+/** A thread's id, as a field or a parameter. */
+export const THREAD_ID = {
+  type: 'string' as const,
+  minLength: 1,
+  maxLength: MAX_THREAD_ID,
+  not: { enum: ['.', '..'] },
+};
 
 /** An OpenAI chat-completions message. Fields that are not named here are kept and answered unchanged. */
-@ApiSchema({ name: 'Message' })
+@DocumentSchema('Message', FURTHER_FIELDS)
 export class MessageView {
   @ApiProperty({ enum: MESSAGE_ROLES })
   role: string;
@@ -41,15 +51,15 @@ export class MessageView {
   tool_call_id?: string;
 }
 
-@ApiSchema({ name: 'StoredMessage' })
+@DocumentSchema('StoredMessage', FURTHER_FIELDS)
 export class StoredMessageView extends MessageView {
   @ApiProperty({ description: "The caller's id, or a UUIDv7." })
   id: string;
 
-  @ApiProperty({ description: 'Place in the thread: 1, 2, 3 …', minimum: 1 })
+  @ApiProperty({ type: 'integer', description: 'Place in the thread: 1, 2, 3 …', minimum: 1 })
   seq: number;
 
-  @ApiProperty({ description: 'Tokens of the message, its overhead included.', minimum: 0 })
+  @ApiProperty({ type: 'integer', description: 'Tokens of the message, its overhead included.', minimum: 0 })
   tokens: number;
 
   @ApiProperty({ format: 'date-time' })
@@ -61,7 +71,11 @@ export class AppendedView {
   @ApiProperty()
   threadId: string;
 
-  @ApiProperty({ description: 'Grows by one with each change of the thread.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    description: 'Grows by one with each change of the thread.',
+  })
   version: number;
 
   @ApiProperty({ type: 'array', items: { $ref: getSchemaPath(StoredMessageView) } })
@@ -79,10 +93,10 @@ export class SessionSummaryView {
   @ApiProperty()
   threadId: string;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 1 })
   version: number;
 
-  @ApiProperty()
+  @ApiProperty({ type: 'integer', minimum: 0 })
   messageCount: number;
 
   @ApiProperty({ format: 'date-time' })

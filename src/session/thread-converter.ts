@@ -73,10 +73,13 @@ export class ThreadConverter {
     let done = PRESENT;
     try {
       await source.snapshot(() =>
-        database.unitOfWork(async () => {
-          done = await this.#write(threadId, progress);
-          if (dryRun || done === PRESENT) throw new TakenBack();
-        }),
+        database.unitOfWork(
+          async () => {
+            done = await this.#write(threadId, progress);
+            if (dryRun || done === PRESENT) throw new TakenBack();
+          },
+          { isLong: true },
+        ),
       );
     } catch (error) {
       if (!(error instanceof TakenBack)) throw error;

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
-import { NothingErasedError, type TableHoldings } from './erase-tenant.js';
+import { NothingErasedError } from './erase-tenant.js';
 import type { TenantRegistry } from './tenant-registry.js';
+import type { TableHoldings } from './tenant-tables.js';
 
 /**
  * Erases a tenant once whoever asks has typed its id again, or said so with `--yes`.

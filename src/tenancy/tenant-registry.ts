@@ -5,8 +5,9 @@ import { InvalidInputError, InvalidTenantError, NotFoundError } from '../errors.
 import { insertAudit, logAudit, type AuditEntry } from './audit-log.js';
 import { createApiKey, hashSecret, IN_FORCE, tenantOfKeyId } from './api-key.js';
 import type { Scope } from './authenticator.js';
-import { eraseTenant, holdingsOf, type TableHoldings } from './erase-tenant.js';
+import { eraseTenant, holdingsOf } from './erase-tenant.js';
 import { isTenantId } from './tenant-context.js';
+import type { TableHoldings } from './tenant-tables.js';
 
 /** A tenant with what it has of its own; `null` stands for what the settings say. */
 export interface Tenant {

@@ -78,4 +78,5 @@ export class TenantRepository<E extends TenantEntity> {
 }
 
 /** Columns that the ORM or the database fills when they are left out. */
-type Stamped = 'createdAt' | 'updatedAt' | 'revision' | 'storedBy' | 'copies' | 'retractedAt';
+type Stamped =
+  'createdAt' | 'updatedAt' | 'revision' | 'storedBy' | 'copies' | 'retractedAt' | 'embeddingStatus';

@@ -1,3 +1,4 @@
+import { type Degradation } from '../recall/degradation.js';
 import { type Message } from '../session/message.js';
 import {
   type AnthropicContentBlock,
@@ -11,7 +12,7 @@ import {
 import { FormatLosses } from './format-losses.js';
 import { taskMessage } from './prompt.js';
 import { calledTool, withToolCalls } from './tool-calls.js';
-import { type Degradation, type PromptParts } from './working-context.js';
+import { type PromptParts } from './working-context.js';
 
 /** The members of a request to Anthropic's Messages API that a prompt gives. */
 export interface AnthropicPrompt {

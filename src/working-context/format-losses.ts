@@ -1,4 +1,4 @@
-import { type Degradation } from './working-context.js';
+import { type Degradation } from '../recall/degradation.js';
 
 /** Of more places only their number is told. */
 const MAX_PLACES = 20;

@@ -1,9 +1,10 @@
 import { type ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import { type Degradation } from '../recall/degradation.js';
 import { type AnthropicPrompt, anthropicPrompt } from './anthropic-prompt.js';
 import { type LangChainPrompt, langChainPrompt } from './langchain-prompt.js';
 import { type PromptFormat } from './prompt-format.js';
 import { assemblePrompt } from './prompt.js';
-import { type Degradation, type PromptParts } from './working-context.js';
+import { type PromptParts } from './working-context.js';
 
 /** The messages of a chat-completions request. */
 export interface OpenAIPrompt {
