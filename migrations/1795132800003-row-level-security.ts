@@ -90,8 +90,11 @@ async function createRole(queryRunner: QueryRunner): Promise<void> {
       IF NOT pg_has_role(current_user, 'triptych_app', 'MEMBER') THEN
         EXECUTE format('GRANT triptych_app TO %I', current_user);
       END IF;
-    EXCEPTION WHEN insufficient_privilege THEN
-      RAISE EXCEPTION '% is no member of the role triptych_app.', current_user
-        USING HINT = 'As a superuser run: GRANT triptych_app TO ' || current_user;
+    EXCEPTION
+      -- The migration of another database on this server has granted it in the same moment.
+      WHEN unique_violation THEN NULL;
+      WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '% is no member of the role triptych_app.', current_user
+          USING HINT = 'As a superuser run: GRANT triptych_app TO ' || current_user;
     END $$`);
 }

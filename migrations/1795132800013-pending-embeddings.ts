@@ -90,9 +90,12 @@ async function createRole(queryRunner: QueryRunner): Promise<void> {
       IF NOT pg_has_role(current_user, '${WORKER}', 'MEMBER') THEN
         EXECUTE format('GRANT ${WORKER} TO %I', current_user);
       END IF;
-    EXCEPTION WHEN insufficient_privilege THEN
-      RAISE EXCEPTION '% is no member of the role ${WORKER}.', current_user
-        USING HINT = 'As a superuser run: GRANT ${WORKER} TO ' || current_user;
+    EXCEPTION
+      -- The migration of another database on this server has granted it in the same moment.
+      WHEN unique_violation THEN NULL;
+      WHEN insufficient_privilege THEN
+        RAISE EXCEPTION '% is no member of the role ${WORKER}.', current_user
+          USING HINT = 'As a superuser run: GRANT ${WORKER} TO ' || current_user;
     END $$`);
   await queryRunner.query(`
     DO $$ DECLARE login record;
