@@ -460,16 +460,16 @@ describeOnEachEngine('an embedding server that is down', (createDatabase) => {
       embeddings: { provider: 'openai', baseUrl: server.url, timeoutMs: 20_000 },
     });
     const acme = service.as('acme');
-    expect((await acme.post('/v1/memories', memory({ content: 'stored before' }))).status).toBe(201);
+    expect((await acme.post('/v1/memories', memory({ content: 'an early memory' }))).status).toBe(201);
     server.fail('reset');
-    expect(await acme.post('/v1/memories', memory({ content: 'stored meanwhile' }))).toMatchObject({
+    expect(await acme.post('/v1/memories', memory({ content: 'a late memory' }))).toMatchObject({
       status: 201,
       body: { embeddingStatus: 'pending' },
     });
-    expect(await acme.post('/v1/memories/search', { query: 'before' })).toMatchObject({
+    expect(await acme.post('/v1/memories/search', { query: 'early' })).toMatchObject({
       status: 200,
       body: {
-        results: [{ memory: { content: 'stored before' } }],
+        results: [{ memory: { content: 'an early memory' } }],
         degraded: [{ code: 'embeddings_unavailable' }],
       },
     });
@@ -482,10 +482,10 @@ describeOnEachEngine('an embedding server that is down', (createDatabase) => {
     server.heal();
     const list = await acme.get('/v1/memories');
     expect((list.body as { memories: unknown[] }).memories).toMatchObject([
-      { content: 'stored meanwhile' },
-      { content: 'stored before' },
+      { content: 'a late memory' },
+      { content: 'an early memory' },
     ]);
-    expect((await acme.post('/v1/memories/search', { query: 'before' })).status).toBe(200);
+    expect((await acme.post('/v1/memories/search', { query: 'early' })).status).toBe(200);
     await service.stop();
     await server.close();
     await database.drop();
