@@ -527,3 +527,25 @@ describeOnPostgres('the suite of the neighbour · postgres', () => {
     );
   }, 120_000);
 });
+
+describeOnPostgres('the suite of resilience · postgres', () => {
+  it('measures the guard, reads beside a provider that hangs, and the queue', () => {
+    const { printed, report } = figuresOfBuilt(['resilience', '--iterations', '16', '--seconds', '1']);
+    const [suite] = report.suites;
+    expect(suite?.comparisons.map(({ operation, timings }) => [operation, Object.keys(timings)])).toEqual([
+      ['store a memory', ['Triptych', 'without']],
+      ['store a memory', ['Triptych', 'without']],
+      ['search', ['Triptych', 'without']],
+      ['search', ['Triptych', 'without']],
+      ['read 50 messages over HTTP, 50/s', ['Triptych', 'provider answers']],
+      ['finish 1,000 pending embeddings', ['Triptych', 'texts alone']],
+    ]);
+    for (const { timings } of suite?.comparisons ?? [])
+      for (const { samples } of Object.values(timings)) expect(samples).toBeGreaterThan(0);
+    // In batches, and not one by one.
+    const [, requests = NaN] =
+      /^The queue: 1000 memories in (\d+) requests\.$/m.exec(printed)?.map(Number) ?? [];
+    expect(requests).toBeLessThan(30);
+    expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(5);
+  }, 240_000);
+});
