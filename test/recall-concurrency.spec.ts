@@ -4,20 +4,8 @@ import { Database } from '../src/database/database.js';
 import { LongTermMemory } from '../src/memory/long-term-memory.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
+import { RECOUNT } from './support/recount.js';
 import { TestService, type Answer } from './support/service.js';
-
-/** What is said of the tenant's index, and what there is. */
-const RECOUNT = `
-  SELECT ARRAY[(SELECT coalesce(sum(chunks), 0) FROM shared.recall_corpus),
-               (SELECT coalesce(sum(length), 0) FROM shared.recall_corpus),
-               (SELECT count(*) FROM shared.agent_memories WHERE retracted_at IS NULL),
-               (SELECT count(*) FROM shared.agent_memories WHERE retracted_at IS NULL),
-               (SELECT coalesce(sum(revision - 1), 0) FROM shared.agent_memories)]::int[] AS said,
-         ARRAY[(SELECT count(*) FROM (SELECT DISTINCT memory_id, chunk FROM shared.recall_postings) c),
-               (SELECT coalesce(sum(tf), 0) FROM shared.recall_postings),
-               (SELECT count(*) FROM shared.recall_documents),
-               (SELECT count(DISTINCT memory_id) FROM shared.memory_embeddings),
-               (SELECT count(*) FROM shared.memory_revisions)]::int[] AS counted`;
 
 const LOCKS_HELD = `
   SELECT count(*)::int AS locks FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`;

@@ -102,6 +102,7 @@ export class ServiceProcess {
   /**
    * Sends a request as a tenant. Rejects when the connection breaks before the whole answer is there.
    * @param agent whose connections are used, in place of its own
+   * @param more headers
    */
   send(
     tenant: string,
@@ -109,6 +110,7 @@ export class ServiceProcess {
     path: string,
     body?: unknown,
     agent: Agent = this.#agent,
+    more: Readonly<Record<string, string>> = {},
   ): Promise<ProcessAnswer> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers = {
@@ -117,6 +119,7 @@ export class ServiceProcess {
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(payload),
       }),
+      ...more,
     };
     return new Promise((fulfil, reject) => {
       request(this.#url + path, { method, headers, agent }, (answer) => {
