@@ -51,10 +51,21 @@ export class RequestDrain implements OnModuleDestroy, OnApplicationShutdown {
   /** Looks after the connections and requests of a server from now on; before it listens. */
   watch(fastify: FastifyInstance): void {
     this.#server = fastify.server;
-    fastify.server.on('connection', (socket: Socket) => this.#repliesOn(socket));
+    fastify.server.on('connection', (socket: Socket) => {
+      this.#connections.set(socket, new Set());
+      socket.once('close', () => {
+        this.#connections.delete(socket);
+        this.#tellIdle();
+      });
+    });
     fastify.addHook('onRequest', (request, reply, done) => {
       const { socket } = request.raw;
-      const replies = this.#repliesOn(socket);
+      const replies = this.#connections.get(socket);
+      // One that was injected came by no connection.
+      if (!replies) {
+        done();
+        return;
+      }
       replies.add(reply);
       reply.raw.once('close', () => {
         replies.delete(reply);
@@ -142,18 +153,6 @@ export class RequestDrain implements OnModuleDestroy, OnApplicationShutdown {
   /** Requests whose client is still there: nobody waits for another's. */
   #underWay(): FastifyReply[] {
     return [...this.#connections.values()].flatMap((replies) => [...replies]);
-  }
-
-  #repliesOn(socket: Socket): Set<FastifyReply> {
-    const known = this.#connections.get(socket);
-    if (known) return known;
-    const replies = new Set<FastifyReply>();
-    this.#connections.set(socket, replies);
-    socket.once('close', () => {
-      this.#connections.delete(socket);
-      this.#tellIdle();
-    });
-    return replies;
   }
 }
 
