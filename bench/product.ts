@@ -5,8 +5,10 @@ import type { TriptychOptions } from '../src/config/options.js';
 import { dataSourceOptions } from '../src/database/data-source-options.js';
 import { Database } from '../src/database/database.js';
 import { Embedder } from '../src/embeddings/embedder.js';
+import { Embedders } from '../src/embeddings/embedders.js';
 import { LongTermMemory } from '../src/memory/long-term-memory.js';
 import { MemoryEntry } from '../src/memory/memory-entry.entity.js';
+import { TenantSpaces } from '../src/recall/tenant-spaces.js';
 import { SessionStore } from '../src/session/session-store.js';
 import { Session } from '../src/session/session.entity.js';
 import { AuditLog } from '../src/tenancy/audit-log.js';
@@ -93,8 +95,9 @@ function productOf(database: Database, { options, embedder, close }: Parts): Pro
   const audit = new AuditLog(database, tenants);
   const idempotency = new Idempotency(database, tenants);
   const counter = new TiktokenCounter();
+  const spaces = new TenantSpaces(database, new Embedders(embedder));
   return {
-    memory: new LongTermMemory(database, options, embedder, tenants, audit, idempotency, counter),
+    memory: new LongTermMemory(database, options, spaces, tenants, audit, idempotency, counter),
     sessions: new SessionStore(database, tenants, counter, audit, idempotency),
     tenants,
     close,

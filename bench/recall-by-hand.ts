@@ -2,7 +2,7 @@ import pg from 'pg';
 import { halfvec, varbit } from '../src/database/binary-parameters.js';
 import { NEAREST_MEMORIES } from '../src/recall/nearest-memories.sql.js';
 import { signBits } from '../src/recall/sign-bits.js';
-import { vectorSpaceOf } from '../src/recall/vector-space.js';
+import { vectorSpaceOf } from '../src/embeddings/vector-space.js';
 import type { Question } from './recall-data.js';
 import { DIMENSIONS } from './recall-embedder.js';
 

@@ -1,7 +1,7 @@
 import { halfvec, varbit } from '../src/database/binary-parameters.js';
 import { NEAREST_MEMORIES } from '../src/recall/nearest-memories.sql.js';
 import { signBits } from '../src/recall/sign-bits.js';
-import { vectorSpaceOf } from '../src/recall/vector-space.js';
+import { vectorSpaceOf } from '../src/embeddings/vector-space.js';
 import { LIMIT } from './recall-contestants.js';
 import { interleave, type Operation, type Rare } from './interleave.js';
 import type { RecallByHand, Wanted } from './recall-by-hand.js';

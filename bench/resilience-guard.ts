@@ -1,6 +1,7 @@
 import { checkOptions } from '../src/config/load-options.js';
 import type { TriptychSettings } from '../src/config/options.js';
 import { createEmbedder } from '../src/embeddings/create-embedder.js';
+import { Embedders } from '../src/embeddings/embedders.js';
 import { OpenAIEmbedder } from '../src/embeddings/openai-embedder.js';
 import { EmbeddingBacklog } from '../src/memory/embedding-backlog.js';
 import { interleave, type Operation } from './interleave.js';
@@ -32,7 +33,7 @@ export async function guardCost(
   const worker = new EmbeddingBacklog(
     guarded.database,
     options,
-    createEmbedder(options.embeddings),
+    new Embedders(createEmbedder(options.embeddings)),
     guarded.tenants,
   );
   worker.onApplicationBootstrap();

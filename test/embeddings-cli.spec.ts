@@ -20,6 +20,9 @@ interface Outcome {
   stderr: string;
 }
 
+/** Nothing is. */
+const MIGRATING = { migrating: 0, migratingParked: 0 };
+
 async function embeddings(database: Pick<TestDatabase, 'settings'>, ...args: string[]): Promise<Outcome> {
   const { url, dataDir = '' } = database.settings;
   const written = { log: '', error: '' };
@@ -41,7 +44,7 @@ describe('npm run embeddings', () => {
 
   it.each([
     ['no command', [], /A command is needed/],
-    ['an unknown command', ['drop'], /no command "drop"/],
+    ['an unknown command', ['clear'], /no command "clear"/],
     ['an argument', ['status', 'acme'], /status takes no argument/],
     ['an option of another command', ['status', '--memory', 'x'], /status takes no --memory/],
     ['an unknown option', ['status', '--all'], /--all/],
@@ -57,7 +60,7 @@ describe('npm run embeddings', () => {
   it('helps without a database', async () => {
     const { status, stdout } = await embeddings(nowhere, 'retry', '--help');
     expect(status).toBe(0);
-    for (const command of ['status', 'retry']) expect(stdout).toContain(command);
+    for (const command of ['status', 'retry', 'migrate', 'drop']) expect(stdout).toContain(command);
   });
 });
 
@@ -109,10 +112,11 @@ describeOnEachEngine('npm run embeddings', (createDatabase) => {
     await before.stop();
 
     expect(await answer<StatusAnswer>('status')).toEqual({
-      ...{ pending: 1, parked: 2 },
+      ...{ pending: 1, parked: 2, ...MIGRATING },
+      spaces: [{ space: 'some-model/64', tenants: 2, next: 0 }],
       tenants: [
-        { tenantId: 'acme', pending: 0, parked: 2 },
-        { tenantId: 'other', pending: 1, parked: 0 },
+        { tenantId: 'acme', space: 'some-model/64', nextSpace: null, pending: 0, parked: 2, ...MIGRATING },
+        { tenantId: 'other', space: 'some-model/64', nextSpace: null, pending: 1, parked: 0, ...MIGRATING },
       ],
     });
     const ofOne = await answer<StatusAnswer>('status', '--tenant', 'acme');
@@ -144,6 +148,6 @@ describeOnEachEngine('npm run embeddings', (createDatabase) => {
     const { body } = await after.as('acme').get('/v1/memories?embeddingStatus=ready');
     expect((body as { memories: unknown[] }).memories).toHaveLength(2);
     await after.stop();
-    expect(await answer<StatusAnswer>('status')).toEqual({ pending: 0, parked: 0, tenants: [] });
+    expect(await answer<StatusAnswer>('status')).toMatchObject({ pending: 0, parked: 0, tenants: [] });
   });
 });

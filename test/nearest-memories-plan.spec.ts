@@ -93,13 +93,13 @@ describeOnPostgres('the plan of a search for the nearest memories', () => {
   });
 
   it.each<[what: string, sql: string, more: unknown[], rows: number, condition: RegExp]>([
-    ['a tenant', NEAREST_MEMORIES, [], ROWS, /^\(tenant_id = \$\d+\)$/],
+    ['a tenant', NEAREST_MEMORIES, [], ROWS, /^\(\(tenant_id = \$\d+\) AND \(model = \$\d+\)\)$/],
     [
       'an agent',
       NEAREST_MEMORIES_OF_AGENT,
       ['agent-0'],
       ROWS / 3,
-      /^\(\(tenant_id = \$\d+\) AND \(agent_id = \$\d+\)\)$/,
+      /^\(\(tenant_id = \$\d+\) AND \(agent_id = \$\d+\) AND \(model = \$\d+\)\)$/,
     ],
   ])(
     'reads the signs of %s from the index alone, once, and few vectors',
@@ -113,7 +113,8 @@ describeOnPostgres('the plan of a search for the nearest memories', () => {
       expect(far?.['Actual Loops']).toBe(0); // never executed: the list reached far enough
 
       const vectors = readsOf(nodes, 'Index Scan');
-      for (const node of vectors) expect(node['Index Cond']).toMatch(/tenant_id.*agent_id.*memory_id.*chunk/);
+      for (const node of vectors)
+        expect(node['Index Cond']).toMatch(/tenant_id.*agent_id.*memory_id.*chunk.*model/);
       const compared = vectors.reduce((sum, node) => sum + node['Actual Loops'], 0);
       expect(compared).toBeGreaterThanOrEqual(50);
       expect(compared).toBeLessThan(200);

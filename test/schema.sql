@@ -137,7 +137,7 @@ CREATE TABLE shared.memory_embeddings WITH (toast_tuple_target=8160, autovacuum_
   model text NOT NULL
   signs bit varying NOT NULL
   embedding halfvec NOT NULL
-  CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, agent_id, memory_id, chunk) INCLUDE (model, signs)
+  CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, agent_id, memory_id, chunk, model) INCLUDE (signs)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.memory_facts WITH (autovacuum_vacuum_insert_scale_factor=0.01)
@@ -275,9 +275,13 @@ CREATE TABLE shared.recall_settings
   tenant_id text NOT NULL
   text_search text NOT NULL
   is_own boolean NOT NULL DEFAULT false
+  space text
+  next_space text
+  previous_space text
   CONSTRAINT recall_settings_pkey PRIMARY KEY (tenant_id)
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
+  POLICY worker USING true
 CREATE TABLE shared.session_messages
   tenant_id text NOT NULL
   session_id uuid NOT NULL

@@ -4,12 +4,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../src/config/options.js';
 import { ContextSearch, type ScoredMessage } from '../src/context/context-search.js';
 import { Database } from '../src/database/database.js';
-import { Embedder } from '../src/embeddings/embedder.js';
 import { LongTermMemory } from '../src/memory/long-term-memory.js';
 import type { MemoryEntry } from '../src/memory/memory-entry.entity.js';
 import { memoryLine } from '../src/memory/memory-line.js';
 import type { Message } from '../src/session/message.js';
 import { SessionStore } from '../src/session/session-store.js';
+import { TenantSpaces } from '../src/recall/tenant-spaces.js';
 import { AuditLog } from '../src/tenancy/audit-log.js';
 import { Idempotency } from '../src/tenancy/idempotency.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
@@ -87,7 +87,7 @@ describeOnEachEngine('stored counts', (createDatabase) => {
       const search = new ContextSearch(
         get(Database),
         get<TriptychOptions>(TRIPTYCH_OPTIONS),
-        get(Embedder),
+        get(TenantSpaces),
         get(TenantContext),
         other,
       );
@@ -123,7 +123,7 @@ describeOnEachEngine('stored counts', (createDatabase) => {
       new LongTermMemory(
         get(Database),
         get<TriptychOptions>(TRIPTYCH_OPTIONS),
-        get(Embedder),
+        get(TenantSpaces),
         get(TenantContext),
         get(AuditLog),
         get(Idempotency),

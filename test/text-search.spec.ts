@@ -8,10 +8,10 @@ import pg from 'pg';
 import { checkOptions } from '../src/config/load-options.js';
 import { Database } from '../src/database/database.js';
 import { MigrationDataSource } from '../src/database/migration-data-source.js';
-import { Embedder } from '../src/embeddings/embedder.js';
 import { LongTermMemory } from '../src/memory/long-term-memory.js';
 import type { MemoryEntry } from '../src/memory/memory-entry.entity.js';
 import type { NewMemory } from '../src/memory/memory-input.js';
+import { TenantSpaces } from '../src/recall/tenant-spaces.js';
 import { AuditLog } from '../src/tenancy/audit-log.js';
 import { Idempotency } from '../src/tenancy/idempotency.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
@@ -176,7 +176,7 @@ describeOnEachEngine('text search of a tenant', (createDatabase) => {
     const german = new LongTermMemory(
       app.get(Database),
       checkOptions({ recall: { textSearch: 'german' } }),
-      app.get(Embedder),
+      app.get(TenantSpaces),
       app.get(TenantContext),
       app.get(AuditLog),
       app.get(Idempotency),

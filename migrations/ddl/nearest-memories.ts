@@ -30,6 +30,19 @@ export const CREATE_MEMORY_EMBEDDINGS: readonly string[] = [
   `GRANT SELECT, INSERT, UPDATE, DELETE ON ${EMBEDDINGS} TO ${ROLE}`,
 ];
 
+/**
+ * The same key with the model in it, so that a chunk has a vector of each. It has the same bytes: what is below the leaves
+ * needs no more than before, since a chunk's place tells it apart.
+ */
+export const KEY_OF_EMBEDDINGS: readonly string[] = [
+  `ALTER TABLE ${EMBEDDINGS} DROP CONSTRAINT memory_embeddings_pkey,
+     ADD CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, agent_id, memory_id, chunk, model) INCLUDE (signs)`,
+];
+export const KEY_OF_EMBEDDINGS_BEFORE: readonly string[] = [
+  `ALTER TABLE ${EMBEDDINGS} DROP CONSTRAINT memory_embeddings_pkey,
+     ADD CONSTRAINT memory_embeddings_pkey PRIMARY KEY (tenant_id, agent_id, memory_id, chunk) INCLUDE (model, signs)`,
+];
+
 /** What a test makes smaller. */
 interface Bounds {
   /** Rows compared in the last pass at most; on 100,000 vectors without any structure it leaves recall@10 at 0.99. */
@@ -110,6 +123,7 @@ function nearest(source: string, { compared = 20_000, chunks = 256 }: Bounds): s
     SELECT c.memory_id, (
            SELECT e.embedding <=> query FROM ${EMBEDDINGS} e
             WHERE e.tenant_id = of_tenant AND e.agent_id = c.agent_id AND e.memory_id = c.memory_id AND e.chunk = c.chunk
+              AND e.model = of_model
          ) AS distance FROM (${rows}) c`;
   return `
   WITH listed AS MATERIALIZED (

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 
 /** Largest vector that still fits a heap page inline as `halfvec` (2 bytes a dimension, 8,160 bytes a row). */
-const MAX_DIMENSIONS = 4_000;
+export const MAX_DIMENSIONS = 4_000;
+export const MIN_DIMENSIONS = 8;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /**
@@ -124,7 +125,7 @@ const settingsSchema = z.strictObject({
       apiKey: z.string().min(1).optional(),
       baseUrl: z.url({ protocol: /^https?$/ }).optional(),
       model: z.string().min(1).max(200).default('text-embedding-3-small'),
-      dimensions: z.int().min(8).max(MAX_DIMENSIONS).default(1536),
+      dimensions: z.int().min(MIN_DIMENSIONS).max(MAX_DIMENSIONS).default(1536),
       timeoutMs: z.int().min(100).max(600_000).default(10_000),
       /** Requests to the embeddings server at once, of documents, and as many of queries. */
       concurrency: z.int().min(1).max(1_000).default(16),

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
-import { Embedder } from '../embeddings/embedder.js';
 import { InvalidInputError } from '../errors.js';
 import { validateSearch, type SearchOptions } from '../memory/memory-query.js';
 import type { ScoredMemory } from '../memory/memory-entry.entity.js';
@@ -10,6 +9,7 @@ import type { Degradation } from '../recall/degradation.js';
 import type { RankedMemory } from '../recall/rank.js';
 import { Recall } from '../recall/recall.js';
 import { joined } from '../recall/sql-part.js';
+import { TenantSpaces } from '../recall/tenant-spaces.js';
 import { MessageRecall } from '../session/message-recall.js';
 import type { StoredMessage } from '../session/message.js';
 import { requireThreadId } from '../session/thread-id.js';
@@ -55,13 +55,13 @@ export class ContextSearch {
   constructor(
     @Inject(Database) database: Database,
     @Inject(TRIPTYCH_OPTIONS) { recall: { textSearch } }: TriptychOptions,
-    embedder: Embedder,
+    spaces: TenantSpaces,
     private readonly tenants: TenantContext,
     counter: TokenCounter,
   ) {
-    this.#recall = new Recall({ database, embedder, textSearch });
+    this.#recall = new Recall({ database, spaces, textSearch });
     this.#memories = new MemorySearch(database, this.#recall, tenants, counter.encoding);
-    this.#messages = new MessageRecall({ database, embedder, tenants, counter, textSearch });
+    this.#messages = new MessageRecall({ database, spaces, tenants, counter, textSearch });
   }
 
   /**

@@ -5,6 +5,7 @@ import { DatabaseModule } from '../database/database.module.js';
 import { EmbeddingsModule } from '../embeddings/embeddings.module.js';
 import { MemoryEntry } from '../memory/memory-entry.entity.js';
 import { MemoryModule } from '../memory/memory.module.js';
+import { RecallModule } from '../recall/recall.module.js';
 import { Session } from '../session/session.entity.js';
 import { SessionModule } from '../session/session.module.js';
 import { currentTenant } from '../tenancy/tenant-context.js';
@@ -47,6 +48,7 @@ export class ContextModule {
         DatabaseModule.register({ entities: [Session, MemoryEntry], tenantOfCaller: currentTenant, seed }),
         TenancyModule,
         EmbeddingsModule,
+        RecallModule,
         SummariesModule,
         TokensModule,
         ...tiers,

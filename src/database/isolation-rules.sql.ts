@@ -58,14 +58,16 @@ const may = (privilege: string): string =>
 /** All that the role of the background worker may read. */
 const WORKERS = `(VALUES
     ('shared.pending_embeddings', 'tenant_id'), ('shared.pending_embeddings', 'space'),
-    ('shared.pending_embeddings', 'due_at'), ('shared.pending_embeddings', 'parked_at')) AS workers (name, col)`;
+    ('shared.pending_embeddings', 'due_at'), ('shared.pending_embeddings', 'parked_at'),
+    ('shared.recall_settings', 'tenant_id'), ('shared.recall_settings', 'space'),
+    ('shared.recall_settings', 'next_space')) AS workers (name, col)`;
 
 /**
  * What the role of the background worker may do beyond reading those columns. Its rights are those of everybody
  * (PUBLIC), too.
  */
 const WORKER_RULES = `
-  SELECT DISTINCT name, 'the role ' || $3::text || ' may ' || privilege || ' more of it than when something is due'
+  SELECT DISTINCT name, 'the role ' || $3::text || ' may ' || privilege || ' more of it than when something is due, and in which space'
     FROM tables, (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('REFERENCES')) AS any_of (privilege), pg_attribute a,
          pg_roles w
    WHERE w.rolname = $3::name AND a.attrelid = id AND a.attnum > 0 AND NOT a.attisdropped

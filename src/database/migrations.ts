@@ -4,6 +4,7 @@ import { ContextReceipts1795132800012 } from '../../migrations/1795132800012-con
 import { IdempotencyKeys1795132800007 } from '../../migrations/1795132800007-idempotency-keys.js';
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
 import { PendingEmbeddings1795132800013 } from '../../migrations/1795132800013-pending-embeddings.js';
+import { VectorSpaces1795132800014 } from '../../migrations/1795132800014-vector-spaces.js';
 import { Recall1795132800008 } from '../../migrations/1795132800008-recall.js';
 import { RecallMessages1795132800009 } from '../../migrations/1795132800009-recall-messages.js';
 import { RecentMessages1795132800010 } from '../../migrations/1795132800010-recent-messages.js';
@@ -29,4 +30,5 @@ export const migrations = [
   SessionSummaries1795132800011,
   ContextReceipts1795132800012,
   PendingEmbeddings1795132800013,
+  VectorSpaces1795132800014,
 ];

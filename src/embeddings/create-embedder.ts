@@ -1,7 +1,11 @@
 import { type Embedder } from './embedder.js';
+import { Embedders } from './embedders.js';
 import { GuardedEmbedder } from './guarded-embedder.js';
-import { LocalEmbedder } from './local-embedder.js';
+import { LOCAL_MODEL, LocalEmbedder } from './local-embedder.js';
 import { OpenAIEmbedder } from './openai-embedder.js';
+
+/** How the names of all versions of the built-in embedder begin. */
+const LOCAL_MODELS = 'triptych-local-';
 
 export interface EmbeddingsOptions {
   readonly provider: 'local' | 'openai';
@@ -24,11 +28,37 @@ export interface EmbeddingsOptions {
  */
 export function createEmbedder(options: EmbeddingsOptions): Embedder {
   if (options.provider === 'local') return new LocalEmbedder(options.dimensions);
-  const { apiKey, baseUrl: baseURL, model, dimensions, timeoutMs = 10_000, concurrency = 16 } = options;
-  const queryTimeoutMs = Math.min(options.queryTimeoutMs ?? timeoutMs, timeoutMs);
-  return new GuardedEmbedder(
-    new OpenAIEmbedder({ apiKey, baseURL, model, dimensions, timeoutMs, queryTimeoutMs }),
+  const { timeoutMs = 10_000, concurrency = 16 } = options;
+  return new GuardedEmbedder(requesting(options, options), {
+    concurrency,
     // A query that has stood in line for long has no time left to be answered in.
-    { concurrency, waitMs: { document: timeoutMs, query: Math.round(queryTimeoutMs / 2) } },
-  );
+    waitMs: { document: timeoutMs, query: Math.round(queryTimeoutOf(options) / 2) },
+  });
+}
+
+/**
+ * The other models of the provider of an embedder that {@link createEmbedder} made, under the same guard; the built-in one
+ * is there whatever the provider is. An embedder of somebody else's has no others.
+ */
+export function createEmbedders(embedder: Embedder, options: EmbeddingsOptions): Embedders {
+  const isOurs = embedder instanceof GuardedEmbedder || embedder instanceof LocalEmbedder;
+  return new Embedders(embedder, (space) => {
+    if (!isOurs) return undefined;
+    if (space.model.startsWith(LOCAL_MODELS))
+      return space.model === LOCAL_MODEL ? new LocalEmbedder(space.dimensions) : undefined;
+    return embedder instanceof GuardedEmbedder ? embedder.beside(requesting(options, space)) : undefined;
+  });
+}
+
+function requesting(
+  options: EmbeddingsOptions,
+  { model, dimensions }: Pick<Embedder, 'model' | 'dimensions'>,
+): OpenAIEmbedder {
+  const { apiKey, baseUrl: baseURL, timeoutMs = 10_000 } = options;
+  const queryTimeoutMs = queryTimeoutOf(options);
+  return new OpenAIEmbedder({ apiKey, baseURL, model, dimensions, timeoutMs, queryTimeoutMs });
+}
+
+function queryTimeoutOf({ timeoutMs = 10_000, queryTimeoutMs = timeoutMs }: EmbeddingsOptions): number {
+  return Math.min(queryTimeoutMs, timeoutMs);
 }

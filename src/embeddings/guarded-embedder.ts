@@ -36,6 +36,12 @@ export interface RequestFigures {
   readonly outcomes: Readonly<Record<RequestOutcome, number>>;
 }
 
+/** What the requests of all models of one provider share: places, and what is counted. */
+interface Lanes {
+  readonly bulkheads: Readonly<Record<EmbeddingKind, Bulkhead>>;
+  readonly outcomes: Readonly<Record<EmbeddingKind, Record<RequestOutcome, number>>>;
+}
+
 /**
  * Keeps an embedder whose provider fails from taking others along. A circuit breaker leaves the provider alone for a while;
  * and queries have a bulkhead of their own, apart from documents, in which the requests to the provider are counted and
@@ -45,16 +51,17 @@ export class GuardedEmbedder extends Embedder {
   readonly model: string;
   readonly dimensions: number;
   readonly #breaker: ProviderBreaker;
-  readonly #bulkheads: Readonly<Record<EmbeddingKind, Bulkhead>>;
-  readonly #outcomes: Readonly<Record<EmbeddingKind, Record<RequestOutcome, number>>>;
+  readonly #lanes: Lanes;
 
   constructor(
     private readonly embedder: RequestingEmbedder,
-    { concurrency, waitMs, breaker }: GuardOptions,
+    private readonly options: GuardOptions,
+    lanes?: Lanes,
   ) {
     super();
     this.model = embedder.model;
     this.dimensions = embedder.dimensions;
+    const { concurrency, waitMs, breaker } = options;
     this.#breaker = new ProviderBreaker(breaker);
     const bulkhead = (kind: EmbeddingKind): Bulkhead =>
       new Bulkhead({
@@ -62,8 +69,18 @@ export class GuardedEmbedder extends Embedder {
         waiting: WAITING_PER_PLACE * concurrency,
         waitMs: waitMs[kind],
       });
-    this.#bulkheads = { document: bulkhead('document'), query: bulkhead('query') };
-    this.#outcomes = { document: noOutcomes(), query: noOutcomes() };
+    this.#lanes = lanes ?? {
+      bulkheads: { document: bulkhead('document'), query: bulkhead('query') },
+      outcomes: { document: noOutcomes(), query: noOutcomes() },
+    };
+  }
+
+  /**
+   * Another model of the same provider. The two share their places and what is counted, and have a breaker each: that the
+   * provider lacks one model says nothing of the other.
+   */
+  beside(embedder: RequestingEmbedder): GuardedEmbedder {
+    return new GuardedEmbedder(embedder, this.options, this.#lanes);
   }
 
   /** Whether the provider is asked. */
@@ -73,8 +90,8 @@ export class GuardedEmbedder extends Embedder {
 
   get figures(): RequestFigures[] {
     return KINDS.map((kind) => {
-      const { running, waiting } = this.#bulkheads[kind];
-      return { kind, running, waiting, outcomes: { ...this.#outcomes[kind] } };
+      const { running, waiting } = this.#lanes.bulkheads[kind];
+      return { kind, running, waiting, outcomes: { ...this.#lanes.outcomes[kind] } };
     });
   }
 
@@ -103,9 +120,9 @@ export class GuardedEmbedder extends Embedder {
     try {
       // Nobody stands in line for a provider that is not asked.
       this.#breaker.check();
-      return await this.#bulkheads[kind].run(() => this.#breaker.run(ask));
+      return await this.#lanes.bulkheads[kind].run(() => this.#breaker.run(ask));
     } finally {
-      this.#outcomes[kind][outcome] += 1;
+      this.#lanes.outcomes[kind][outcome] += 1;
     }
   }
 }

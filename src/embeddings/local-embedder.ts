@@ -17,6 +17,9 @@ const B = 0.5;
  */
 const AVERAGE_LENGTH = 80;
 
+/** Changes whenever the same text would get another vector. */
+export const LOCAL_MODEL = 'triptych-local-2';
+
 /**
  * The built-in embedder: no network, no weights, the same vector everywhere. It knows words and their forms, not
  * their meaning. Signed feature hashing (Weinberger et al., Feature Hashing for Large Scale Multitask
@@ -30,8 +33,7 @@ const AVERAGE_LENGTH = 80;
  * points more or less.
  */
 export class LocalEmbedder extends Embedder {
-  /** Changes whenever the same text would get another vector. */
-  readonly model = 'triptych-local-2';
+  readonly model = LOCAL_MODEL;
 
   constructor(readonly dimensions: number) {
     super();

@@ -22,6 +22,19 @@ export function measureEmbeddingBacklog(
     });
   gauge('pending', 'Memories of all tenants that wait for their vectors, as last counted.');
   gauge('parked', 'Memories of all tenants that could not be embedded and were given up, as last counted.');
+  new Gauge({
+    name: 'triptych_embeddings_migrating',
+    help: 'Memories of all tenants that a migration is to give vectors of another model, by whether it gave them up.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      this.reset();
+      const figure = figures.read();
+      if (!figure) return;
+      this.set({ state: 'pending' }, figure.migrating);
+      this.set({ state: 'parked' }, figure.migratingParked);
+    },
+  });
   new Counter({
     name: 'triptych_embeddings_finished_total',
     help: 'Memories that the worker of this process gave the vectors that they were stored without.',

@@ -15,24 +15,43 @@ export const DUE_TENANTS = `
   )
   SELECT tenant_id AS "tenantId" FROM oldest WHERE due_at <= now() LIMIT $3`;
 
+/** In which spaces something waits: from one to the next it is one look-up. Run as the role of the background worker. */
+export const WAITING_SPACES = `
+  WITH RECURSIVE waiting (space) AS (
+    (SELECT space FROM shared.pending_embeddings WHERE parked_at IS NULL ORDER BY space LIMIT 1)
+    UNION ALL
+    SELECT n.space FROM waiting w CROSS JOIN LATERAL (
+      SELECT space FROM shared.pending_embeddings
+       WHERE parked_at IS NULL AND space > w.space ORDER BY space LIMIT 1) n
+  )
+  SELECT space FROM waiting`;
+
+/** Memories that the space of their tenant lacks, and those that a migration is to give vectors of another space. */
+const COUNTS = `
+  count(*) FILTER (WHERE coalesce(s.space, p.space) = p.space AND p.parked_at IS NULL)::int AS pending,
+  count(*) FILTER (WHERE coalesce(s.space, p.space) = p.space AND p.parked_at IS NOT NULL)::int AS parked,
+  count(*) FILTER (WHERE s.space <> p.space AND p.parked_at IS NULL)::int AS migrating,
+  count(*) FILTER (WHERE s.space <> p.space AND p.parked_at IS NOT NULL)::int AS "migratingParked"`;
+
 /** How many there are of all tenants. Run as the role of the background worker. */
 export const COUNT_ALL = `
-  SELECT count(*) FILTER (WHERE parked_at IS NULL)::int AS pending,
-         count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked
-    FROM shared.pending_embeddings`;
+  SELECT ${COUNTS}
+    FROM (SELECT tenant_id, space, parked_at FROM shared.pending_embeddings) p
+    LEFT JOIN (SELECT tenant_id, space FROM shared.recall_settings) s USING (tenant_id)`;
 
 function countByTenant(condition: string): string {
   return `
-  SELECT tenant_id AS "tenantId", count(*) FILTER (WHERE parked_at IS NULL)::int AS pending,
-         count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked
-    FROM shared.pending_embeddings WHERE ${condition} GROUP BY tenant_id ORDER BY tenant_id`;
+  SELECT tenant_id AS "tenantId", s.space, s.next_space AS "nextSpace", ${COUNTS}
+    FROM (SELECT tenant_id, space, next_space FROM shared.recall_settings) s
+    LEFT JOIN (SELECT tenant_id, space, parked_at FROM shared.pending_embeddings) p USING (tenant_id)
+   WHERE ${condition} GROUP BY 1, 2, 3 ORDER BY 1`;
 }
 
 /** The same by tenant. Run as the role of the background worker. */
 export const COUNT_BY_TENANT = countByTenant('true');
 
 /** The same of one tenant, $1. */
-export const COUNT_OF_TENANT = countByTenant('tenant_id = $1');
+export const COUNT_OF_TENANT = countByTenant('s.tenant_id = $1');
 
 /**
  * What is due the longest, with the UTF-16 units of each: $1 tenant, $2 space, $3 how many at most. It is held until the
@@ -77,12 +96,15 @@ const HELD = `
        FOR NO KEY UPDATE SKIP LOCKED
   )`;
 const IS_HELD = `memory_id = ANY (ARRAY(SELECT memory_id FROM memory))`;
+/** Whether it is of the space in which the tenant's memories are found: what waits for another one is ready. */
+const IS_OF_TENANT = `coalesce((SELECT space FROM shared.recall_settings WHERE tenant_id = $1), $2) = $2`;
 const ROW_IS_HELD = `tenant_id = $1 AND space = $2 AND ${IS_HELD}`;
 
 /**
  * Gives claimed memories their vectors, and takes them off the list: as {@link HELD}, then of chunks $5 memories,
  * $6 numbers, $7 signs and $8 vectors. Answers which memories got theirs: not those that were changed or deleted
- * meanwhile, or finished by somebody else.
+ * meanwhile, or finished by somebody else. One that has no vectors in the tenant's own space, because it was stored in a
+ * tenant's first moment by processes of two settings, waits for these then.
  */
 export const FINISH = `
   WITH ${HELD}, embedded AS (${insertEmbeddings(`
@@ -90,11 +112,19 @@ export const FINISH = `
       FROM unnest($5::uuid[], $6::smallint[], $7::varbit[], $8::halfvec[]) AS e (memory_id, chunk, signs, embedding)
       JOIN memory m ON m.memory_id = e.memory_id`)}
     ON CONFLICT ON CONSTRAINT memory_embeddings_pkey DO UPDATE
-      SET model = excluded.model, signs = excluded.signs, embedding = excluded.embedding
+      SET signs = excluded.signs, embedding = excluded.embedding
   ), finished AS (
     DELETE FROM shared.pending_embeddings WHERE ${ROW_IS_HELD}
   ), ready AS (
-    UPDATE shared.agent_memories SET embedding_status = NULL WHERE tenant_id = $1 AND ${IS_HELD}
+    UPDATE shared.agent_memories SET embedding_status = NULL
+     WHERE tenant_id = $1 AND embedding_status IS NOT NULL AND ${IS_HELD} AND ${IS_OF_TENANT}
+  ), awaited AS (
+    INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space)
+    SELECT $1, m.memory_id, s.space FROM memory m, shared.recall_settings s
+     WHERE s.tenant_id = $1 AND s.space <> $2 AND (
+       SELECT count(*) FROM shared.memory_embeddings e
+        WHERE e.tenant_id = $1 AND e.agent_id = m.agent_id AND e.memory_id = m.memory_id AND e.model = s.space) = 0
+        ON CONFLICT DO NOTHING
   )
   SELECT memory_id AS "memoryId" FROM memory`;
 
@@ -112,7 +142,7 @@ export const FAIL = `
     RETURNING memory_id, parked_at IS NOT NULL AS parked
   ), marked AS (
     UPDATE shared.agent_memories SET embedding_status = 'parked'
-     WHERE tenant_id = $1 AND memory_id = ANY (ARRAY(SELECT memory_id FROM failed WHERE parked))
+     WHERE tenant_id = $1 AND memory_id = ANY (ARRAY(SELECT memory_id FROM failed WHERE parked)) AND ${IS_OF_TENANT}
   )
   SELECT memory_id AS "memoryId", parked FROM failed`;
 
@@ -126,14 +156,20 @@ export const RENEW = `
   WITH ${HELD}
   UPDATE shared.pending_embeddings SET due_at = now() + $5 * interval '1 ms' WHERE ${ROW_IS_HELD}`;
 
-/** Puts a memory that is there on the list: $1 tenant, $2 memory, $3 space. */
+/**
+ * Puts a memory that was changed on the list: $1 tenant, $2 memory, $3 spaces. Where a migration put it there meanwhile, who
+ * has claimed it read what it was before.
+ */
 export const LEAVE_PENDING = `
-  INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space) VALUES ($1, $2, $3)`;
+  INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space) SELECT $1, $2, unnest($3::text[])
+  ON CONFLICT ON CONSTRAINT pending_embeddings_pkey DO UPDATE
+    SET claim = NULL, due_at = now(), attempts = 0, reason = NULL, failed_at = NULL, parked_at = NULL`;
 
-/** What failed last: $1 tenant, $2 memories, $3 space. */
+/** What failed last: $1 tenant, $2 memories, $3 the space of a tenant that has none. */
 export const READ_FAILURES = `
   SELECT memory_id AS "memoryId", reason, attempts, failed_at AS at FROM shared.pending_embeddings
-   WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[]) AND space = $3 AND reason IS NOT NULL`;
+   WHERE tenant_id = $1 AND memory_id = ANY ($2::uuid[]) AND reason IS NOT NULL
+     AND space = coalesce((SELECT space FROM shared.recall_settings WHERE tenant_id = $1), $3)`;
 
 /** The memories of a tenant that are parked, oldest first: $1 tenant, $2 how many. */
 export const READ_PARKED = `

@@ -1,4 +1,3 @@
-// Over 200 lines: one loop, and how it begins, waits and ends.
 import {
   Inject,
   Injectable,
@@ -11,245 +10,119 @@ import { AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
-import { Embedder } from '../embeddings/embedder.js';
-import { vectorSpaceOf } from '../recall/vector-space.js';
+import { Embedders } from '../embeddings/embedders.js';
+import { EmbeddingsUnavailableError } from '../errors.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
-import { embedEach, reasonOf, type EmbeddingRound } from './embedding-rounds.js';
-import { PendingEmbeddings, type Claim } from './pending-embeddings.js';
+import { WAITING_SPACES } from './embedding-backlog.sql.js';
+import {
+  DEFAULT_PACE,
+  EmbeddingWorker,
+  SHUTDOWN_MS,
+  type BacklogCounts,
+  type BacklogPace,
+} from './embedding-worker.js';
 
-/** How the worker works; injected in place of the default where one is provided. Times in milliseconds. */
-export interface BacklogPace {
-  /** Between two looks at what is due, when nothing was. */
-  readonly pollMs: number;
-  /** After the provider was found to be away; twice as long after each further time. */
-  readonly firstPauseMs: number;
-  readonly longestPauseMs: number;
-  /** See `ClaimTerms`. */
-  readonly firstRetryMs: number;
-  readonly attempts: number;
-  /** Memories that are embedded together: two requests of 128 texts, as long as each is one. */
-  readonly memories: number;
-}
 export const BACKLOG_PACE = Symbol('BACKLOG_PACE');
-export const DEFAULT_PACE: BacklogPace = {
-  pollMs: 5_000,
-  firstPauseMs: 1_000,
-  longestPauseMs: 30_000,
-  firstRetryMs: 10_000,
-  attempts: 5,
-  memories: 256,
-};
-/** UTF-16 units of one claim, so that a lease is long enough for it: some five requests. */
-const UNITS = 400_000;
-/** A claim comes back by itself after so many of the provider's deadlines, and is renewed at half of that. */
-const LEASE_DEADLINES = 12;
-/** Tenants that are looked up at once. */
-const TENANTS = 50;
-/** How long a shutdown waits for statements that are under way. */
-const SHUTDOWN_MS = 3_000;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** What came of a claim, or of several. */
-interface Turn {
-  readonly outcome: 'nothing' | 'done' | 'away';
-  readonly reason?: string;
-}
-
-/** What the worker has done in this process. */
-export interface BacklogCounts {
-  readonly finished: number;
-  readonly retried: number;
-  readonly parked: number;
-}
-
 /**
- * Gives memories that were stored while the embedding provider failed their vectors, in the background. Every process has
- * one such worker, and they share the work by claims of a few hundred memories at a time. Each tenant gets one claim in
- * its turn. A provider that is away is left alone for a while, and nothing counts as failed.
+ * Gives memories that were stored while the embedding provider failed their vectors, and those that are being migrated
+ * theirs of another model: a worker in each process for each space in which something waits, so that a model which fails
+ * keeps no other from its work.
  */
 @Injectable()
 export class EmbeddingBacklog implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #logger = new Logger(EmbeddingBacklog.name);
   readonly #stop = new AbortController();
-  readonly #stopped: Promise<undefined>;
   readonly #outside = new AsyncResource('EmbeddingBacklog');
-  readonly #queue: PendingEmbeddings;
-  readonly #leaseMs: number;
+  readonly #workers = new Map<string, EmbeddingWorker>();
+  /** Spaces of which this process has no embedder, and has said so. */
+  readonly #unserved = new Set<string>();
   readonly #pace: BacklogPace;
-  /** Tenants of which this process knows that something is due. */
-  readonly #hinted = new Set<string>();
-  readonly #counts = { finished: 0, retried: 0, parked: 0 };
-  #lastTenant = '';
-  #mayDiscover = true;
-  #rest: { readonly isAway: boolean; readonly end: AbortController } | undefined;
-  #running: Promise<void> | undefined;
+  readonly #timeoutMs: number;
+  #isStarted = false;
+  #discovering: Promise<void> | undefined;
 
   constructor(
-    @Inject(Database) database: Database,
+    @Inject(Database) private readonly database: Database,
     @Inject(TRIPTYCH_OPTIONS) { embeddings: { timeoutMs } }: TriptychOptions,
-    private readonly embedder: Embedder,
+    private readonly embedders: Embedders,
     private readonly tenants: TenantContext,
     @Optional() @Inject(BACKLOG_PACE) pace: BacklogPace = DEFAULT_PACE,
   ) {
     this.#pace = pace;
-    this.#leaseMs = LEASE_DEADLINES * timeoutMs;
-    const { memories, attempts, firstRetryMs } = pace;
-    const terms = { memories, units: UNITS, leaseMs: this.#leaseMs, attempts, firstRetryMs };
-    this.#queue = new PendingEmbeddings(database, tenants, vectorSpaceOf(embedder), terms);
-    this.#stopped = new Promise((resolve) => {
-      this.#stop.signal.addEventListener('abort', () => {
-        resolve(undefined);
-      });
-    });
+    this.#timeoutMs = timeoutMs;
   }
 
   onApplicationBootstrap(): void {
-    this.#running ??= this.#outside.runInAsyncScope(() => this.#run());
+    this.#isStarted = true;
+    this.#workerOf(this.embedders.defaultSpace);
+    for (const worker of this.#workers.values()) worker.start();
+    this.#discovering ??= this.#outside.runInAsyncScope(() => this.#discover());
   }
 
-  /** Says that something of a tenant is due, once it is committed. Returns at once. */
-  wake(tenantId: string): void {
-    this.#hinted.add(tenantId);
-    if (this.#rest && !this.#rest.isAway) this.#rest.end.abort();
+  /**
+   * Says that something of a tenant is due, once it is committed. Returns at once.
+   * @param space in which it waits for vectors: that of the settings unless said otherwise
+   */
+  wake(tenantId: string, space: string = this.embedders.defaultSpace): void {
+    this.#workerOf(space)?.wake(tenantId);
   }
 
   /** Says that the provider has just answered somebody else, so that it need not be left alone any longer. */
-  providerAnswered(): void {
-    if (this.#rest?.isAway) this.#rest.end.abort();
+  providerAnswered(space: string): void {
+    this.#workers.get(space)?.providerAnswered();
   }
 
   get counts(): BacklogCounts {
-    return this.#counts;
+    const counts = [...this.#workers.values()].map((worker) => worker.counts);
+    const sum = (name: keyof BacklogCounts): number => counts.reduce((total, each) => total + each[name], 0);
+    return { finished: sum('finished'), retried: sum('retried'), parked: sum('parked') };
   }
 
   /** Does not wait for the provider, and gives back what it has, while the database is still open. */
   async beforeApplicationShutdown(): Promise<void> {
     this.#stop.abort();
-    this.#rest?.end.abort();
-    await Promise.race([this.#running, sleep(SHUTDOWN_MS, undefined, { ref: false })]);
+    const workers = [...this.#workers.values()].map((worker) => worker.stop());
+    // Whose statement may be under way; the workers wait for theirs no longer than this.
+    const discovered = Promise.race([this.#discovering, sleep(SHUTDOWN_MS, undefined, { ref: false })]);
+    await Promise.all([discovered, ...workers]);
   }
 
-  /** Never rejects. */
-  async #run(): Promise<void> {
-    const { pollMs, firstPauseMs, longestPauseMs } = this.#pace;
-    let timesAway = 0;
-    while (!this.#stop.signal.aborted) {
-      const { outcome, reason } = await this.#safeRound();
-      if (outcome !== 'away') {
-        timesAway = 0;
-        if (outcome === 'nothing') await this.#pause(pollMs, false);
-        continue;
-      }
-      timesAway += 1;
-      if (timesAway === 1) this.#tell('embeddings_backlog_waits', { reason });
-      await this.#pause(Math.min(longestPauseMs, firstPauseMs * 2 ** (timesAway - 1)), true);
-    }
-  }
-
-  /** A database that is away is waited for as the provider is. */
-  async #safeRound(): Promise<Turn> {
+  #workerOf(space: string): EmbeddingWorker | undefined {
+    const known = this.#workers.get(space);
+    if (known) return known;
     try {
-      return await this.#round();
-    } catch (error) {
-      return { outcome: 'away', reason: reasonOf(error) };
-    }
-  }
-
-  /** One claim of each tenant that has something due. */
-  async #round(): Promise<Turn> {
-    let outcome: Turn['outcome'] = 'nothing';
-    for (const tenantId of await this.#nextTenants()) {
-      if (this.#stop.signal.aborted) break;
-      const turn = await this.tenants.run(tenantId, () => this.#turn());
-      if (turn.outcome === 'nothing') continue;
-      // There may be more, of which others may not know.
-      if (!this.#mayDiscover) this.#hinted.add(tenantId);
-      if (turn.outcome === 'away') return turn;
-      outcome = 'done';
-    }
-    return { outcome };
-  }
-
-  /** From the tenant that had the last turn on, and from the beginning where there is none after it. */
-  async #nextTenants(): Promise<Iterable<string>> {
-    const hinted = [...this.#hinted];
-    this.#hinted.clear();
-    const after = await this.#dueTenants(this.#lastTenant);
-    const due = after.length > 0 || this.#lastTenant === '' ? after : await this.#dueTenants('');
-    this.#lastTenant = due.at(-1) ?? '';
-    return new Set([...hinted, ...due]);
-  }
-
-  /** A login that may not become the worker's role is told so once; it goes on with what this process itself left. */
-  async #dueTenants(after: string): Promise<string[]> {
-    if (!this.#mayDiscover) return [];
-    try {
-      return await this.#queue.dueTenants(after, TENANTS);
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw error;
-      this.#mayDiscover = false;
-      this.#tell('embeddings_backlog_blind', {
-        remedy:
-          'As a superuser run GRANT triptych_worker TO the login of DATABASE_URL, and start again. Until then this ' +
-          'process finishes only what it left pending itself.',
+      const { database, tenants } = this;
+      const embedder = this.embedders.of(space);
+      const worker = new EmbeddingWorker({
+        ...{ database, tenants, embedder, timeoutMs: this.#timeoutMs, pace: this.#pace },
       });
-      return [];
-    }
-  }
-
-  async #turn(): Promise<Turn> {
-    const claim = await this.#queue.claim();
-    if (!claim) return { outcome: 'nothing' };
-    try {
-      return await this.#work(claim);
+      this.#workers.set(space, worker);
+      if (this.#isStarted && !this.#stop.signal.aborted) worker.start();
+      return worker;
     } catch (error) {
-      await this.#queue.release(claim, claim.memories).catch(() => undefined);
-      throw error;
+      if (!(error instanceof EmbeddingsUnavailableError)) throw error;
+      if (!this.#unserved.has(space))
+        this.#logger.warn({ event: 'embeddings_space_unserved', space, remedy: error.message });
+      this.#unserved.add(space);
+      return undefined;
     }
   }
 
-  async #work(claim: Claim): Promise<Turn> {
-    const round = await this.#embedded(claim);
-    if (!round) {
-      await this.#queue.release(claim, claim.memories);
-      return { outcome: 'away' };
-    }
-    const finished = await this.#queue.finish(claim, round.vectors);
-    const { retried, parked } = await this.#queue.fail(claim, round.refused);
-    this.#counts.finished += finished;
-    this.#counts.retried += retried;
-    this.#counts.parked += parked;
-    if (parked > 0) this.#tell('embeddings_parked', { tenantId: this.tenants.require(), memories: parked });
-    // What is left, and what somebody else held just then, if it is still there.
-    if (finished + retried + parked < claim.memories.length) await this.#queue.release(claim, claim.memories);
-    return round.left.length > 0 ? { outcome: 'away', reason: reasonOf(round.away) } : { outcome: 'done' };
-  }
-
-  /** Undefined when the worker was stopped meanwhile: what comes of it later, nobody waits for. */
-  async #embedded(claim: Claim): Promise<EmbeddingRound | undefined> {
+  /** Looks for spaces in which something waits. Never rejects: the worker of the settings tells what is wrong. */
+  async #discover(): Promise<void> {
     const { signal } = this.#stop;
-    let renewAt = Date.now() + this.#leaseMs / 2;
-    const round = embedEach(this.embedder, claim.memories, async () => {
-      signal.throwIfAborted();
-      if (Date.now() < renewAt) return;
-      await this.#queue.renew(claim);
-      renewAt = Date.now() + this.#leaseMs / 2;
-    });
-    round.catch(() => undefined);
-    return Promise.race([round, this.#stopped]);
-  }
-
-  async #pause(ms: number, isAway: boolean): Promise<void> {
-    const end = new AbortController();
-    this.#rest = { isAway, end };
-    if (this.#stop.signal.aborted || (!isAway && this.#hinted.size > 0)) end.abort();
-    const jittered = ms * (0.75 + Math.random() / 2);
-    await sleep(jittered, undefined, { signal: end.signal, ref: false }).catch(() => undefined);
-    this.#rest = undefined;
-  }
-
-  #tell(event: string, more: object): void {
-    this.#logger.warn({ event, ...more });
+    while (!signal.aborted) {
+      try {
+        const spaces = await this.database.queryAsWorker<{ space: string }>(WAITING_SPACES);
+        for (const { space } of spaces) this.#workerOf(space);
+      } catch (error) {
+        if ((error as { code?: unknown }).code === INSUFFICIENT_PRIVILEGE) return;
+      }
+      const jittered = this.#pace.pollMs * (0.75 + Math.random() / 2);
+      await sleep(jittered, undefined, { signal, ref: false }).catch(() => undefined);
+    }
   }
 }

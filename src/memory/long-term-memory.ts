@@ -7,7 +7,6 @@ import { Database } from '../database/database.js';
 import type { Query } from '../database/preflight.js';
 import { decodeCursor, encodeCursor } from '../database/page-cursor.js';
 import { requireInteger, requireText } from '../database/storable.js';
-import { Embedder } from '../embeddings/embedder.js';
 import { InvalidInputError, NotFoundError } from '../errors.js';
 import {
   LexicalIndex,
@@ -16,7 +15,7 @@ import {
   type TextSearch,
 } from '../recall/lexical-index.js';
 import { Recall } from '../recall/recall.js';
-import { vectorSpaceOf } from '../recall/vector-space.js';
+import { TenantSpaces } from '../recall/tenant-spaces.js';
 import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
@@ -69,7 +68,7 @@ export class LongTermMemory {
   constructor(
     @Inject(Database) private readonly database: Database,
     @Inject(TRIPTYCH_OPTIONS) options: TriptychOptions,
-    private readonly embedder: Embedder,
+    private readonly spaces: TenantSpaces,
     private readonly tenants: TenantContext,
     private readonly audit: AuditLog,
     idempotency: Idempotency,
@@ -80,7 +79,7 @@ export class LongTermMemory {
     this.#entries = new TenantRepository(database.dataSource, MemoryEntry, tenants);
     this.#writer = new MemoryWriter({
       database,
-      embedder,
+      spaces,
       tenants,
       audit,
       idempotency,
@@ -90,7 +89,7 @@ export class LongTermMemory {
     });
     this.#history = new MemoryHistory(database, tenants);
     this.#index = new LexicalIndex(textSearch);
-    const recall = new Recall({ database, embedder, textSearch });
+    const recall = new Recall({ database, spaces, textSearch });
     this.#search = new MemorySearch(database, recall, tenants, counter.encoding);
   }
 
@@ -260,7 +259,7 @@ export class LongTermMemory {
     const failures = await this.database.query<EmbeddingFailure & { memoryId: string }>(READ_FAILURES, [
       this.tenants.require(),
       [...waiting.keys()],
-      vectorSpaceOf(this.embedder),
+      this.spaces.embedders.defaultSpace,
     ]);
     for (const { memoryId, ...failure } of failures) {
       const entry = waiting.get(memoryId);

@@ -3,14 +3,30 @@ import { nearestOfAgent, nearestOfTenant } from '../recall/candidates.sql.js';
 import { indexing, SPACE } from '../recall/recall-index.sql.js';
 import { POSTING_ARRAYS, SCANNED_COLUMNS } from '../recall/scanned.sql.js';
 
-function storing({ status, and }: { status: string; and: string }): string {
-  return `
-  WITH stored AS (
+/** Of the statement below: whether the memories come with vectors, and where the index begins. */
+const EMBEDDED = '$17::boolean';
+const INDEX = 18;
+const STORED_IN = `$${INDEX + SPACE}::text`;
+
+/**
+ * Stores memories, all or none, with their index and their entries in the audit log, in one statement. $1 tenant;
+ * $2 ids, $3 agents, $4 contents, $5 metadata and $6 sources as JSON, $7 copies; $8 moment, $9 actor; of the audit log
+ * $10 outcome, $11 action and $12 ids; $13 facts of metadata and $14 the id of the memory of each; $15 tokens, in the
+ * encoding $16; $17 whether their vectors are there. What follows is that of the index.
+ *
+ * They wait for vectors of each space that the tenant's are in, or go to, as far as they come without them; also where it is
+ * not known for certain in which space the tenant begins. Answers with the tenant's space.
+ */
+export const STORE_MEMORIES = prepared(
+  'store_memories',
+  `
+  WITH ${indexing(INDEX)}, stored AS (
     INSERT INTO shared.agent_memories
       (tenant_id, memory_id, agent_id, content, metadata, source, copies, tokens, created_at, updated_at, stored_by,
        token_encoding, embedding_status)
-    SELECT $1, m.*, $8::timestamptz, $8::timestamptz, $9, $16, ${status}
-      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::int[], $15::int[]) m
+    SELECT $1, m.*, $8::timestamptz, $8::timestamptz, $9, $16,
+           CASE WHEN NOT ${EMBEDDED} OR config.space <> ${STORED_IN} THEN 'pending' END
+      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[], $7::int[], $15::int[]) m, config
   ), audited AS (
     INSERT INTO shared.audit_log (tenant_id, actor, outcome, action, object_type, audit_id, object_id)
     SELECT $1, $9, $10, $11, 'memory', audit_id, memory_id
@@ -18,26 +34,15 @@ function storing({ status, and }: { status: string; and: string }): string {
   ), known AS (
     INSERT INTO shared.memory_facts (tenant_id, fact, memory_id)
     SELECT $1, f.* FROM unnest($13::bytea[], $14::uuid[]) f
-  ), ${and}${indexing(17)}
-  SELECT 1`;
-}
-
-/**
- * Stores memories, all or none, with their index and their entries in the audit log, in one statement. $1 tenant;
- * $2 ids, $3 agents, $4 contents, $5 metadata and $6 sources as JSON, $7 copies; $8 moment, $9 actor; of the audit log
- * $10 outcome, $11 action and $12 ids; $13 facts of metadata and $14 the id of the memory of each; $15 tokens, in the
- * encoding $16. What follows is that of the index.
- */
-export const STORE_MEMORIES = prepared('store_memories', storing({ status: 'NULL', and: '' }));
-
-/** The same for memories whose vectors could not be had: the parameters name none, and they wait for them. */
-export const STORE_PENDING_MEMORIES = storing({
-  status: `'pending'`,
-  and: `pending AS (
-    INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space)
-    SELECT $1, memory_id, $${17 + SPACE} FROM unnest($2::uuid[]) AS p (memory_id)
-  ), `,
-});
+  ), awaited AS (
+    INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space, due_at)
+    SELECT $1, p.memory_id, w.space, now() + CASE WHEN w.is_noted THEN '0' ELSE '10 s' END::interval
+      FROM (SELECT space, is_noted FROM config UNION SELECT next_space, true FROM config) w,
+           unnest($2::uuid[]) AS p (memory_id)
+     WHERE w.space IS NOT NULL AND NOT (w.is_noted AND ${EMBEDDED} AND w.space = ${STORED_IN})
+  )
+  SELECT space FROM config`,
+);
 
 /**
  * What is kept of a memory before it changes, with its postings and its vectors, unless it is out of recall: $1 tenant,
@@ -61,7 +66,9 @@ export const KEEP_REVISION = `
     LEFT JOIN LATERAL (
       SELECT model, array_agg(embedding ORDER BY chunk) AS embeddings FROM shared.memory_embeddings v
        WHERE v.tenant_id = $1 AND v.agent_id = m.agent_id AND v.memory_id = m.memory_id
-       GROUP BY model LIMIT 1) e ON true
+       GROUP BY model
+       ORDER BY model = (SELECT space FROM shared.recall_settings WHERE tenant_id = $1) DESC NULLS LAST, model
+       LIMIT 1) e ON true
    WHERE m.tenant_id = $1 AND m.memory_id = $2`;
 
 /**
@@ -87,9 +94,10 @@ export const ENTRY = `
 /** The same with the tokens of its line in a prompt. */
 export const COUNTED_ENTRY = `${ENTRY}, tokens, token_encoding AS "tokenEncoding"`;
 
-/** Holds a memory until the commit, and the index of the tenant as it is written: $1 tenant, $2 id. */
+/** Holds a memory until the commit, and the index of the tenant as it is written, with its spaces: $1 tenant, $2 id. */
 export const HOLD_MEMORY = `
-  SELECT ${ENTRY} FROM shared.agent_memories m, shared.hold_text_search($1, NULL)
+  SELECT ${ENTRY}, space, next_space AS "nextSpace"
+    FROM shared.hold_recall_settings($1, NULL, NULL), shared.agent_memories m
    WHERE tenant_id = $1 AND memory_id = $2 FOR UPDATE OF m`;
 
 /**
@@ -150,10 +158,10 @@ export const READ_MEMORIES_AS_OF = `
 
 /**
  * The memories that may say the same as others: $1 tenant, $2 the keys of these. They are held, since they are to be
- * counted.
+ * counted; and before them the index, as by whoever writes to it, lest two wait for each other.
  */
 export const FIND_COPIES = `
-  SELECT ${ENTRY} FROM shared.agent_memories m
+  SELECT ${ENTRY} FROM shared.hold_recall_settings($1, NULL, NULL), shared.agent_memories m
     JOIN (SELECT memory_id AS id, content_key AS key FROM shared.recall_documents
            WHERE tenant_id = $1 AND content_key = ANY ($2::bigint[])) d ON d.id = m.memory_id
    WHERE m.tenant_id = $1

@@ -1,12 +1,11 @@
 // Over 200 lines: one class, every write of a memory.
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
-import type { Embedder } from '../embeddings/embedder.js';
 import { EmbeddingsUnavailableError, InvalidEmbeddingError, NotFoundError } from '../errors.js';
 import { partsOf, vectorsOf, type DocumentVectors } from '../recall/document-vectors.js';
 import { UNINDEX } from '../recall/recall-index.sql.js';
 import { parametersOf, type RecallDocument } from '../recall/recall-rows.js';
-import { vectorSpaceOf } from '../recall/vector-space.js';
+import type { TenantSpaces } from '../recall/tenant-spaces.js';
 import type { AuditEntry, AuditLog } from '../tenancy/audit-log.js';
 import type { Idempotency } from '../tenancy/idempotency.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
@@ -22,7 +21,7 @@ import * as sql from './memory-store.sql.js';
 
 export interface MemoryWriterParts {
   readonly database: Database;
-  readonly embedder: Embedder;
+  readonly spaces: TenantSpaces;
   readonly tenants: TenantContext;
   readonly audit: AuditLog;
   readonly idempotency: Idempotency;
@@ -32,6 +31,16 @@ export interface MemoryWriterParts {
   /** Finishes what is stored without vectors. */
   readonly backlog?: Pick<EmbeddingBacklog, 'wake' | 'providerAnswered'> | undefined;
 }
+
+/** Vectors of some memories, or none where they cannot be had now, but perhaps later. */
+interface MadeVectors {
+  /** In which they are, or would be. */
+  readonly space: string;
+  readonly vectors: DocumentVectors | undefined;
+}
+
+/** A memory as it is held. */
+type HeldMemory = MemoryEntry & { readonly space: string | null; readonly nextSpace: string | null };
 
 export interface StoreOptions {
   /** Whether a memory that says what another of its agent says already is counted there and not stored again. */
@@ -57,17 +66,16 @@ export class MemoryWriter {
     const { database, idempotency } = this.parts;
     const created = this.#created(memories);
     // Those that turn out to be copies are embedded in vain; the other way would hold a lock meanwhile.
-    const [vectors, tokens] = await Promise.all([this.#vectorsOf(created), this.#tokensOf(created)]);
-    if (!vectors) for (const entry of created) entry.embeddingStatus = 'pending';
+    const [made, tokens] = await Promise.all([this.#vectorsOf(created), this.#tokensOf(created)]);
     if (!deduplicate && !idempotency.hasKey && partsOf(created).length === 1) {
-      await this.#insert(created, vectors, tokens);
+      await this.#insert(created, made, tokens);
       return created;
     }
     return database.unitOfWork(async () => {
       const { entries, fresh } = deduplicate
         ? await foldCopies(database, created)
         : { entries: created, fresh: created };
-      for (const part of partsOf(fresh)) await this.#insert(part, vectors, tokens);
+      for (const part of partsOf(fresh)) await this.#insert(part, made, tokens);
       const isFresh = new Set(fresh.map(({ memoryId }) => memoryId));
       const counted = entries.filter(({ memoryId }) => !isFresh.has(memoryId));
       await this.parts.audit.record(...counted.map((entry) => auditOf('memory.store', entry)));
@@ -90,14 +98,18 @@ export class MemoryWriter {
       after.content !== before.content ||
       JSON.stringify(after.source) !== JSON.stringify(before.source) ||
       isShown !== (before.retractedAt === null);
-    const [vectors, tokens] = await Promise.all([
+    const [made, tokens] = await Promise.all([
       this.#vectorsOf(isMoved && isShown ? [after] : []),
       this.#tokensOf([after]),
     ]);
     const result = await this.parts.database.unitOfWork(async () => {
-      const [held] = await this.#query<MemoryEntry>(sql.HOLD_MEMORY, [memoryId]);
+      const [held] = await this.#query<HeldMemory>(sql.HOLD_MEMORY, [memoryId]);
       if (!held) throw new NotFoundError('memory');
-      if (held.revision !== before.revision) return { overtakenBy: held };
+      const { space, nextSpace, ...overtaken } = held;
+      if (held.revision !== before.revision) return { overtakenBy: overtaken };
+      const spaces = new Set([space ?? made.space, ...(nextSpace === null ? [] : [nextSpace])]);
+      if (made.vectors) spaces.delete(made.space);
+      const isWaiting = isMoved && isShown && spaces.has(space ?? made.space);
       const now = new Date();
       await this.#query(sql.KEEP_REVISION, [memoryId, now]);
       const [entry] = await this.#query<MemoryEntry>(sql.CHANGE_MEMORY, [
@@ -111,15 +123,15 @@ export class MemoryWriter {
         tokens.get(memoryId),
         this.parts.counter.encoding,
         isMoved,
-        vectors ? null : 'pending',
+        isWaiting ? 'pending' : null,
       ]);
       if (change.metadata !== undefined)
         await this.#query(sql.REPLACE_FACTS, [memoryId, factsOf(after.metadata)]);
       if (isMoved) await this.#query(UNINDEX, [[memoryId]]);
-      if (isMoved && isShown) await this.#query(sql.INDEX_MEMORIES, this.#index([after], vectors));
-      if (!vectors) {
-        await this.#query(LEAVE_PENDING, [memoryId, vectorSpaceOf(this.parts.embedder)]);
-        this.#wake();
+      if (isMoved && isShown) await this.#query(sql.INDEX_MEMORIES, this.#index([after], made));
+      if (isMoved && isShown && spaces.size > 0) {
+        await this.#query(LEAVE_PENDING, [memoryId, [...spaces]]);
+        for (const each of spaces) this.#wake(each);
       }
       const fields = CHANGEABLE.filter((field) => change[field] !== undefined);
       await this.parts.audit.record({ ...auditOf('memory.update', after), details: { fields } });
@@ -166,29 +178,31 @@ export class MemoryWriter {
     }));
   }
 
-  /** Undefined when they cannot be had now, but perhaps later. */
-  async #vectorsOf(entries: readonly MemoryEntry[]): Promise<DocumentVectors | undefined> {
+  /** In the tenant's space. */
+  async #vectorsOf(entries: readonly MemoryEntry[]): Promise<MadeVectors> {
+    const { spaces, tenants, backlog } = this.parts;
+    const space = await spaces.of(tenants.require());
     try {
-      const vectors = await vectorsOf(this.parts.embedder, entries);
-      if (entries.length > 0) this.parts.backlog?.providerAnswered();
-      return vectors;
+      const vectors = await vectorsOf(spaces.embedders.of(space), entries);
+      if (entries.length > 0) backlog?.providerAnswered(space);
+      return { space, vectors };
     } catch (error) {
       if (error instanceof EmbeddingsUnavailableError || error instanceof InvalidEmbeddingError)
-        return undefined;
+        return { space, vectors: undefined };
       throw error;
     }
   }
 
-  /** Has what is left pending looked at, once it is committed. */
-  #wake(): void {
+  /** Has what is left pending in a space looked at, once it is committed. */
+  #wake(space: string): void {
     const { backlog, database, tenants } = this.parts;
     const tenantId = tenants.require();
     if (!backlog) return;
     if (database.isInUnitOfWork)
       database.afterCommit(() => {
-        backlog.wake(tenantId);
+        backlog.wake(tenantId, space);
       });
-    else backlog.wake(tenantId);
+    else backlog.wake(tenantId, space);
   }
 
   /** What the line of each memory takes in a prompt, by id. */
@@ -201,16 +215,16 @@ export class MemoryWriter {
 
   async #insert(
     entries: readonly MemoryEntry[],
-    vectors: DocumentVectors | undefined,
+    made: MadeVectors,
     tokens: ReadonlyMap<string, number>,
   ): Promise<void> {
-    const { audit, counter } = this.parts;
+    const { audit, counter, spaces, tenants } = this.parts;
     const { actor, outcome } = audit.row();
     const action = 'memory.store';
     const facts = entries.flatMap(({ memoryId, metadata }) =>
       factsOf(metadata).map((fact) => [fact, memoryId] as const),
     );
-    await this.#query(vectors ? sql.STORE_MEMORIES : sql.STORE_PENDING_MEMORIES, [
+    const [held] = await this.#query<{ space: string }>(sql.STORE_MEMORIES, [
       entries.map(({ memoryId }) => memoryId),
       entries.map(({ agentId }) => agentId),
       entries.map(({ content }) => content),
@@ -226,18 +240,23 @@ export class MemoryWriter {
       facts.map(([, memoryId]) => memoryId),
       entries.map(({ memoryId }) => tokens.get(memoryId)),
       counter.encoding,
-      ...this.#index(entries, vectors),
+      made.vectors !== undefined,
+      ...this.#index(entries, made),
     ]);
+    const space = held?.space ?? made.space;
+    spaces.note(tenants.require(), space);
+    const isReady = made.vectors !== undefined && space === made.space;
+    for (const entry of entries) entry.embeddingStatus = isReady ? 'ready' : 'pending';
     audit.announce(...entries.map((entry) => auditOf(action, entry)));
-    if (!vectors) this.#wake();
+    if (!isReady) this.#wake(space);
   }
 
-  #index(documents: readonly RecallDocument[], vectors: DocumentVectors | undefined): unknown[] {
-    const { embedder, tenants, textSearch } = this.parts;
+  #index(documents: readonly RecallDocument[], { space, vectors }: MadeVectors): unknown[] {
+    const { tenants, textSearch } = this.parts;
     const ofDocuments = documents.flatMap(({ memoryId }) => vectors?.get(memoryId) ?? []);
     return parametersOf(documents, ofDocuments, {
       tenantId: tenants.require(),
-      model: vectorSpaceOf(embedder),
+      space,
       textSearch,
     });
   }

@@ -2,10 +2,14 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { COUNT_ALL } from './embedding-backlog.sql.js';
 
-/** Memories of all tenants that have no vectors. */
+/** Memories of all tenants that wait for vectors. */
 export interface PendingFigure {
+  /** Those that are found by their words alone, and of them those that were given up. */
   readonly pending: number;
   readonly parked: number;
+  /** Those that a migration is to give vectors of another model, and of them those that were given up. */
+  readonly migrating: number;
+  readonly migratingParked: number;
 }
 
 /** They are counted again when they are asked for and older than this. */
@@ -37,7 +41,7 @@ export class PendingFigures {
   async #count(): Promise<void> {
     this.#countedAt = performance.now();
     try {
-      [this.#figure] = await this.database.queryAsWorker<{ pending: number; parked: number }>(COUNT_ALL);
+      [this.#figure] = await this.database.queryAsWorker<PendingFigure & Record<string, unknown>>(COUNT_ALL);
     } catch (error) {
       this.#figure = undefined;
       this.#logger.warn({ event: 'pending_embeddings_not_counted', reason: String(error) });

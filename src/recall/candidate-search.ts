@@ -1,6 +1,5 @@
 import { halfvec, varbit } from '../database/binary-parameters.js';
 import type { Database } from '../database/database.js';
-import type { Embedder } from '../embeddings/embedder.js';
 import { ENOUGH_CANDIDATES, MAX_CANDIDATES, type Candidate } from './candidate.js';
 import {
   documents,
@@ -10,13 +9,13 @@ import {
   nearestOfTenant,
 } from './candidates.sql.js';
 import { nearestMemoriesWhere } from './nearest-memories.sql.js';
+import type { QueryVector } from './query-vector.js';
 import type { KnownQuestion } from './question-lookup.js';
 import type { Places } from './question.sql.js';
 import type { RecallMode } from './rank.js';
 import { parametersOf, restrictionFrom, type RecallCondition } from './recall-condition.js';
 import { scannedCandidates, type ScannedDocuments } from './scanned.sql.js';
 import { signBits } from './sign-bits.js';
-import { vectorSpaceOf } from './vector-space.js';
 
 export interface RecallRequest {
   readonly tenantId: string;
@@ -55,20 +54,17 @@ interface Nearest {
  * memories of its own.
  */
 export class CandidateSearch {
-  constructor(
-    private readonly database: Database,
-    private readonly embedder: Embedder,
-  ) {}
+  constructor(private readonly database: Database) {}
 
   /** Candidates of both channels from the tenant's index, with their neighbours. */
   async inIndex(
     request: RecallRequest,
     question: KnownQuestion,
-    vector: readonly number[] | undefined,
+    vector: QueryVector | undefined,
   ): Promise<Found> {
     const byWords = request.mode === 'semantic' ? [] : this.#byWords(request, question, vector);
     const isEnough =
-      this.embedder.embedQuery && countFound(await byWords) >= Math.max(request.limit, ENOUGH_CANDIDATES);
+      vector?.tellsWords && countFound(await byWords) >= Math.max(request.limit, ENOUGH_CANDIDATES);
     const [words, vectors] = await Promise.all([
       byWords,
       vector && !isEnough ? this.#byVectors(request, vector) : NOTHING,
@@ -79,7 +75,7 @@ export class CandidateSearch {
   #byWords(
     request: RecallRequest,
     question: KnownQuestion,
-    vector: readonly number[] | undefined,
+    vector: QueryVector | undefined,
   ): Promise<Candidate[]> {
     if (question.terms.length === 0) return Promise.resolve([]);
     const { condition } = request;
@@ -95,7 +91,7 @@ export class CandidateSearch {
     request: RecallRequest,
     documents: ScannedDocuments,
     question: KnownQuestion,
-    vector: readonly number[] | undefined,
+    vector: QueryVector | undefined,
   ): Promise<Candidate[]> {
     return this.database.query<Candidate>(scannedCandidates(documents.text(8)), [
       ...this.#lookedFor(
@@ -110,7 +106,7 @@ export class CandidateSearch {
   #lookedFor(
     { tenantId, limit }: RecallRequest,
     { terms, averageLength }: KnownQuestion,
-    vector: readonly number[] | undefined,
+    vector: QueryVector | undefined,
   ): unknown[] {
     return [
       tenantId,
@@ -118,19 +114,19 @@ export class CandidateSearch {
       terms.map(({ weight }) => weight),
       averageLength,
       Math.max(limit, MAX_CANDIDATES),
-      vectorSpaceOf(this.embedder),
-      vector ? halfvec(vector) : null,
+      vector?.space ?? null,
+      vector ? halfvec(vector.numbers) : null,
     ];
   }
 
-  async #byVectors(request: RecallRequest, vector: readonly number[]): Promise<Found> {
+  async #byVectors(request: RecallRequest, vector: QueryVector): Promise<Found> {
     const { condition, limit, mode } = request;
     const most = Math.max(2 * limit, mode === 'semantic' ? 20 : 50);
     const parameters = [
       request.tenantId,
-      vectorSpaceOf(this.embedder),
-      varbit(signBits(vector)),
-      halfvec(vector),
+      vector.space,
+      varbit(signBits(vector.numbers)),
+      halfvec(vector.numbers),
       most,
     ];
     return condition && condition.agentId === undefined

@@ -26,7 +26,7 @@ export const FIND_TEXT_SEARCH = `
    WHERE name = $1 OR cfgname = $1 AND pg_ts_config_is_visible(oid)
    ORDER BY name = $1 DESC LIMIT 1`;
 
-/** Holds the index of a tenant alone, until the commit, once nobody writes to it; see `hold_text_search`. */
+/** Holds the index of a tenant alone, until the commit, once nobody writes to it; see `hold_recall_settings`. */
 export const HOLD_INDEX = `SELECT pg_advisory_xact_lock(hashtextextended('recall ' || $1::text, 0))`;
 
 /** Takes all postings of a tenant out of its index. */

@@ -1,4 +1,4 @@
-/** Where `indexing` has the space of its vectors, from its first parameter on. */
+/** Where `indexing` has the space of its vectors, from its first parameter on; a tenant that has none begins in it. */
 export const SPACE = 12;
 
 /**
@@ -21,7 +21,8 @@ export function indexing(first: number): string {
   const $ = (position: number): string => `$${first + position}`;
   return `
   config AS MATERIALIZED (
-    SELECT shared.hold_text_search($1, ${$(0)})::regconfig AS name
+    SELECT text_search::regconfig AS name, space, next_space, is_noted
+      FROM shared.hold_recall_settings($1, ${$(0)}, ${$(SPACE)})
   ), lexeme AS MATERIALIZED (${lexemesOf(
     `unnest(${$(13)}::uuid[], ${$(14)}::smallint[], ${$(15)}::text[], ${$(16)}::text[])`,
   )}
@@ -50,7 +51,7 @@ export function indexing(first: number): string {
 
 /**
  * Takes memories out of recall, before they go or are written anew: $1 tenant, $2 their ids. A statement before it holds
- * the index (`hold_text_search`), lest it miss what a rewrite commits while it waits.
+ * the index (`hold_recall_settings`), lest it miss what a rewrite commits while it waits.
  */
 export const UNINDEX = `
   WITH gone AS (

@@ -25,7 +25,8 @@ export interface RecallDocument {
 
 export interface RecallSettings {
   readonly tenantId: string;
-  readonly model: string;
+  /** Of the vectors, and of tenants that have none yet. */
+  readonly space: string;
   /** The text search configuration of tenants that have none of their own. */
   readonly textSearch: string;
 }
@@ -51,7 +52,7 @@ export interface IndexedVector {
 export function parametersOf(
   documents: readonly RecallDocument[],
   vectors: readonly IndexedVector[],
-  { tenantId, model, textSearch }: RecallSettings,
+  { tenantId, space, textSearch }: RecallSettings,
 ): unknown[] {
   const chunked = documents.map((document) => ({ ...document, chunks: chunksOf(document.content) }));
   const chunks = chunked.flatMap(({ memoryId, agentId, source, chunks: texts }) =>
@@ -70,7 +71,7 @@ export function parametersOf(
     documents.map(({ content }) => content.length),
     chunked.map((document) => document.chunks.length),
     documents.map(({ agentId, content }) => contentKey(tenantId, agentId, content)),
-    model,
+    space,
     uuidArray(chunks.map(({ memoryId }) => memoryId)),
     chunks.map(({ chunk }) => chunk),
     chunks.map(({ heading }) => spacedText(heading)),

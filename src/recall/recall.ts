@@ -1,12 +1,13 @@
 import type { Database } from '../database/database.js';
-import type { Embedder } from '../embeddings/embedder.js';
 import { betweenTurns } from '../tenancy/tenant-turns.js';
 import { mergeCandidates, type Candidate } from './candidate.js';
 import { CandidateSearch, NOTHING, type RecallRequest } from './candidate-search.js';
 import { searchedByWords, type Degradation } from './degradation.js';
 import { SEMANTIC_CHANNELS } from './fusion.js';
+import type { QueryVector } from './query-vector.js';
 import { QuestionLookup, type KnownQuestion } from './question-lookup.js';
 import { rank, type RankedMemory } from './rank.js';
+import type { TenantSpaces } from './tenant-spaces.js';
 
 export interface Recalled {
   /** Best first. */
@@ -21,7 +22,7 @@ export interface Recalled {
 
 export interface RecallParts {
   readonly database: Database;
-  readonly embedder: Embedder;
+  readonly spaces: TenantSpaces;
   /** The text search configuration of tenants that have none of their own. */
   readonly textSearch: string;
 }
@@ -37,11 +38,10 @@ export class Recall {
 
   constructor(private readonly parts: RecallParts) {
     this.#questions = new QuestionLookup(parts.database, parts.textSearch);
-    this.#candidates = new CandidateSearch(parts.database, parts.embedder);
+    this.#candidates = new CandidateSearch(parts.database);
   }
 
   async find(asked: RecallRequest): Promise<Recalled> {
-    const { embedder } = this.parts;
     const { question, vector, degraded } = await this.#look(asked);
     const request: RecallRequest = degraded.length > 0 ? { ...asked, mode: 'lexical' } : asked;
     const { mode, limit, places } = request;
@@ -52,7 +52,7 @@ export class Recall {
     const ranked = rank(mergeCandidates([...indexed.candidates, ...scanned]), {
       mode,
       words: question.words,
-      semantic: embedder.embedQuery ? SEMANTIC_CHANNELS.builtIn : SEMANTIC_CHANNELS.model,
+      semantic: vector?.tellsWords ? SEMANTIC_CHANNELS.builtIn : SEMANTIC_CHANNELS.model,
     });
     return {
       ranked: ranked.slice(0, limit),
@@ -64,37 +64,43 @@ export class Recall {
 
   /** What the tenant's index knows of the question, and its vector, which a model of words makes of that. */
   async #look({ tenantId, query, mode, places }: RecallRequest): Promise<LookedUp> {
-    const { embedder } = this.parts;
+    const { spaces } = this.parts;
     const read = (): Promise<KnownQuestion> => this.#questions.read(tenantId, query, places);
     if (mode === 'lexical') return { question: await read(), degraded: [] };
+    const space = await spaces.of(tenantId);
+    const { made: embedder, degraded } = await orDegraded(() => spaces.embedders.of(space));
+    if (!embedder) return { question: await read(), degraded };
     if (embedder.embedQuery) {
       const question = await read();
-      return {
-        question,
-        vector: await embedder.embedQuery(question.text, question.weights),
-        degraded: [],
-      };
+      const numbers = await embedder.embedQuery(question.text, question.weights);
+      return { question, vector: { space, numbers, tellsWords: true }, degraded };
     }
-    const [known, made] = await Promise.all([
+    const [known, embedded] = await Promise.all([
       mode === 'semantic' ? undefined : read(),
-      embedded(() => betweenTurns(() => embedder.embed([query], 'query'))),
+      orDegraded(() => betweenTurns(() => embedder.embed([query], 'query'))),
     ]);
-    const needsWords = made.degraded.length > 0;
-    return { question: known ?? (needsWords ? await read() : this.#questions.unread(query)), ...made };
+    const [numbers] = embedded.made ?? [];
+    const question = known ?? (numbers ? this.#questions.unread(query) : await read());
+    return {
+      question,
+      vector: numbers && { space, numbers, tellsWords: false },
+      degraded: embedded.degraded,
+    };
   }
 }
 
 interface LookedUp {
   readonly question: KnownQuestion;
-  readonly vector?: number[] | undefined;
+  readonly vector?: QueryVector | undefined;
   readonly degraded: readonly Degradation[];
 }
 
-/** The vector, or why there is none. */
-async function embedded(embed: () => Promise<number[][]>): Promise<Omit<LookedUp, 'question'>> {
+/** What was made, or why words alone have to do. */
+async function orDegraded<T>(
+  make: () => T | Promise<T>,
+): Promise<{ readonly made?: T; readonly degraded: readonly Degradation[] }> {
   try {
-    const [vector] = await embed();
-    return { vector, degraded: [] };
+    return { made: await make(), degraded: [] };
   } catch (error) {
     const degradation = searchedByWords(error);
     if (!degradation) throw error;

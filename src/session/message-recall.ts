@@ -1,6 +1,5 @@
 import { halfvecArray } from '../database/binary-parameters.js';
 import type { Database } from '../database/database.js';
-import type { Embedder } from '../embeddings/embedder.js';
 import { spacedText } from '../embeddings/text-features.js';
 import { chunksOf } from '../recall/chunks.js';
 import { InvalidEmbeddingError } from '../errors.js';
@@ -9,7 +8,7 @@ import { endsInQuestion, headingOf } from '../recall/heading.js';
 import type { RecallMode } from '../recall/rank.js';
 import type { SqlPart } from '../recall/sql-part.js';
 import type { ScannedDocuments } from '../recall/scanned.sql.js';
-import { vectorSpaceOf } from '../recall/vector-space.js';
+import type { TenantSpaces } from '../recall/tenant-spaces.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { betweenTurns } from '../tenancy/tenant-turns.js';
 import type { TokenCounter } from '../tokens/token-counter.js';
@@ -27,7 +26,7 @@ const MAX_CHUNKS = 500;
 
 export interface MessageRecallParts {
   readonly database: Database;
-  readonly embedder: Embedder;
+  readonly spaces: TenantSpaces;
   readonly tenants: TenantContext;
   readonly counter: TokenCounter;
   /** The text search configuration of tenants that have none of their own. */
@@ -82,17 +81,18 @@ export class MessageRecall {
 
   /** @returns whether none is left */
   async #index(threadId: string, mode: RecallMode): Promise<boolean> {
-    const { database, embedder, tenants, textSearch } = this.parts;
+    const { database, spaces, tenants, textSearch } = this.parts;
+    const space = mode === 'lexical' ? undefined : await spaces.of(tenants.require());
     for (let indexed = 0; indexed < MAX_INDEXED;) {
       const rows = await database.query<UnindexedRow>(READ_UNINDEXED, [
         tenants.require(),
         threadId,
         textSearch,
-        mode === 'lexical' ? null : vectorSpaceOf(embedder),
+        space ?? null,
         BATCH,
       ]);
       const messages = firstOf(rows.map(chunked));
-      if (messages.length > 0) await this.#write(messages, mode);
+      if (messages.length > 0) await this.#write(messages, space);
       if (rows.length < BATCH && messages.length === rows.length) return true;
       indexed += messages.length;
     }
@@ -129,20 +129,24 @@ export class MessageRecall {
     );
   }
 
-  async #write(messages: readonly ChunkedMessage[], mode: RecallMode): Promise<void> {
-    const { database, embedder, tenants } = this.parts;
+  /** @param space of the vectors; without it, none are made */
+  async #write(messages: readonly ChunkedMessage[], space: string | undefined): Promise<void> {
+    const { database, spaces, tenants } = this.parts;
     const chunks = messages.flatMap(({ heading, chunks: texts }, index) =>
       texts.map((text, chunk) => ({ place: index + 1, chunk, heading, text })),
     );
-    const texts = mode === 'lexical' ? [] : chunks.map(({ heading, text }) => `${heading} ${text}`);
-    const vectors = await betweenTurns(() => embedder.embed(texts, 'document'));
+    const texts = space === undefined ? [] : chunks.map(({ heading, text }) => `${heading} ${text}`);
+    const vectors =
+      space === undefined
+        ? []
+        : await betweenTurns(() => spaces.embedders.of(space).embed(texts, 'document'));
     if (vectors.length !== texts.length)
       throw new InvalidEmbeddingError(`${vectors.length} vectors for ${texts.length} texts`);
     await database.query(INDEX_MESSAGES, [
       tenants.require(),
       messages[0]?.sessionId,
       messages[0]?.textSearch,
-      mode === 'lexical' ? '' : vectorSpaceOf(embedder),
+      space ?? '',
       messages.map(({ seq }) => seq),
       messages.map(({ revision }) => revision),
       messages.map(({ speaker }) => speaker),

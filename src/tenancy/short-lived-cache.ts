@@ -36,6 +36,13 @@ export class ShortLivedCache<V> {
     return entry.value;
   }
 
+  /** Keeps what is known from elsewhere, from now on. */
+  set(key: string, { value, forMs }: ShortLived<V>): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { value: Promise.resolve(value), until: performance.now() + forMs });
+    this.#makeRoom();
+  }
+
   #makeRoom(): void {
     const [oldest] = this.#entries.keys();
     if (this.#entries.size > this.capacity && oldest !== undefined) this.#entries.delete(oldest);

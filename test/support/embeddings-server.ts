@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalEmbedder } from '../../src/embeddings/local-embedder.js';
 import { failsBeforeAnswering, sendJson, textOf, type HttpFault } from './http-faults.js';
 
@@ -47,10 +48,15 @@ interface EmbeddingItem {
 
 /**
  * An OpenAI-compatible embeddings server on loopback that really speaks HTTP, and can be told to misbehave. Its
- * vectors are those of the built-in embedder, so that likeness means something.
+ * vectors are those of the built-in embedder, so that likeness means something. A model `…@n` has vectors of n dimensions, and a
+ * model `turned…` has each dimension in another place, so that nothing is like itself in another model.
  */
 export class EmbeddingsServer {
   readonly requests: RecordedRequest[] = [];
+  /** Models that this server has; all, unless said otherwise. */
+  models: readonly string[] | undefined;
+  /** How long each answer takes. */
+  delayMs = 0;
   private fault: EmbeddingsFault | undefined;
   private faultsLeft = Infinity;
   private isRefused: ((text: string) => boolean) | undefined;
@@ -111,13 +117,16 @@ export class EmbeddingsServer {
     }
     const refusal = [body.input].flat().some((text) => this.isRefused?.(text))
       ? { status: 400, message: 'this text is refused' }
-      : refusalOf(request, body);
+      : this.models?.includes(body.model) === false
+        ? { status: 404, message: `the model ${body.model} does not exist` }
+        : refusalOf(request, body);
     if (refusal) {
       sendJson(response, refusal.status, {
         error: { message: refusal.message, type: 'invalid_request_error' },
       });
       return;
     }
+    if (this.delayMs > 0) await sleep(this.delayMs);
     const items = await this.items(body);
     const answer = { object: 'list', model: body.model, data: fault ? spoilt(items, fault) : items };
     if (fault === 'cut-midway' || fault === 'hang-midway') {
@@ -131,8 +140,18 @@ export class EmbeddingsServer {
     sendJson(response, 200, jsonOf(answer));
   }
 
-  private async items({ input, encoding_format: format }: EmbeddingsRequest): Promise<EmbeddingItem[]> {
-    const vectors = await this.embedder.embed(typeof input === 'string' ? [input] : input);
+  private embedderOf(model: string): LocalEmbedder {
+    const [, dimensions] = /@(\d+)$/.exec(model) ?? [];
+    return dimensions === undefined ? this.embedder : new LocalEmbedder(Number(dimensions));
+  }
+
+  private async items({
+    model,
+    input,
+    encoding_format: format,
+  }: EmbeddingsRequest): Promise<EmbeddingItem[]> {
+    const made = await this.embedderOf(model).embed(typeof input === 'string' ? [input] : input);
+    const vectors = model.startsWith('turned') ? made.map((vector) => turned(vector)) : made;
     return vectors.map((vector, index) => ({
       object: 'embedding',
       index,
@@ -140,6 +159,12 @@ export class EmbeddingsServer {
       embedding: format === 'float' ? vector : base64(vector),
     }));
   }
+}
+
+/** Every dimension a third of the length further on. */
+function turned(vector: readonly number[]): number[] {
+  const third = Math.floor(vector.length / 3);
+  return [...vector.slice(third), ...vector.slice(0, third)];
 }
 
 function spoilt(items: EmbeddingItem[], fault: EmbeddingsFault): unknown[] {
