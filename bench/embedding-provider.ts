@@ -36,7 +36,10 @@ class EmbeddingProvider {
       const figures: ProviderFigures = { requests: this.#requests, texts: this.#texts };
       response.end(JSON.stringify(figures));
     } else if (this.#mode === 'refuses') response.writeHead(503).end();
-    else if (this.#mode === 'answers') setTimeout(() => { this.#answer(body, response); }, ANSWER_MS);
+    else if (this.#mode === 'answers')
+      setTimeout(() => {
+        this.#answer(body, response);
+      }, ANSWER_MS);
   }
 
   #answer(body: string, response: ServerResponse): void {
