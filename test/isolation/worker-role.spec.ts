@@ -8,6 +8,11 @@ import { TestService } from '../support/service.js';
 import { fillTables, tenantTables } from '../support/tenant-tables.js';
 
 const DENIED = { code: '42501' };
+/** Of which it may read some columns, and what it may not read of them. */
+const READABLE: Readonly<Record<string, readonly string[]>> = {
+  'shared.pending_embeddings': ['memory_id', 'reason', 'claim', 'attempts', 'created_at', '*'],
+  'shared.recall_settings': ['text_search', 'is_own', 'previous_space', '*'],
+};
 
 describeOnEachEngine('the role of the background worker', (createDatabase) => {
   let home: TestDatabase;
@@ -28,19 +33,21 @@ describeOnEachEngine('the role of the background worker', (createDatabase) => {
     await home.drop();
   });
 
-  it('sees of which tenants something is due, and nothing else of it', async () => {
+  it('sees of which tenants something is due and in which spaces they are, and nothing else of them', async () => {
     const rows = await asWorker(
       'SELECT tenant_id, space, due_at IS NULL AS never, parked_at IS NULL AS waits FROM shared.pending_embeddings',
     );
     expect(rows.map((row) => String(row['tenant_id'])).sort()).toEqual(['blue', 'red']);
-    for (const column of ['memory_id', 'reason', 'claim', 'attempts', 'created_at', '*'])
-      await expect(asWorker(`SELECT ${column} FROM shared.pending_embeddings`)).rejects.toMatchObject(DENIED);
+    expect(await asWorker('SELECT tenant_id, space, next_space FROM shared.recall_settings')).toHaveLength(2);
+    for (const [table, columns] of Object.entries(READABLE))
+      for (const column of columns)
+        await expect(asWorker(`SELECT ${column} FROM ${table}`)).rejects.toMatchObject(DENIED);
   });
 
   it('reads no other table, and writes to none', async () => {
     expect(tables.length).toBeGreaterThan(10);
     for (const table of tables) {
-      if (table !== 'shared.pending_embeddings')
+      if (!(table in READABLE))
         await expect(asWorker(`SELECT count(*) FROM ${table}`)).rejects.toMatchObject(DENIED);
       await expect(asWorker(`DELETE FROM ${table}`)).rejects.toMatchObject(DENIED);
       await expect(asWorker(`UPDATE ${table} SET tenant_id = 'red'`)).rejects.toMatchObject(DENIED);
