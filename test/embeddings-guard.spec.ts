@@ -213,6 +213,22 @@ describe('the bulkheads of a provider', () => {
       {},
     ]);
   });
+
+  it('lets those in line go one after the other, so that they do not all turn elsewhere in one moment', async () => {
+    const embedder = guarded({ concurrency: 1, breaker: { failures: 1, ...AN_HOUR } });
+    const gate = closedGate();
+    server.fail({ until: gate.opened.then(() => Promise.reject(new Error('gone'))) });
+    let moment = 0;
+    const clock = setInterval(() => (moment += 1), 1);
+    const left = Array.from({ length: 6 }, async () => {
+      await failureOf(embedder.embed(['tea'], 'query'));
+      return moment;
+    });
+    gate.open();
+    const moments = await Promise.all(left);
+    clearInterval(clock);
+    expect(new Set(moments).size).toBe(6);
+  });
 });
 
 function guarded(
