@@ -205,6 +205,14 @@ CREATE TABLE shared.pending_embeddings WITH (autovacuum_vacuum_scale_factor=0.02
   ROW LEVEL SECURITY FORCED
   POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
   POLICY worker USING true
+CREATE TABLE shared.rate_buckets WITH (fillfactor=50)
+  tenant_id text NOT NULL
+  tokens double precision NOT NULL
+  granted integer NOT NULL
+  at timestamp with time zone NOT NULL
+  CONSTRAINT rate_buckets_pkey PRIMARY KEY (tenant_id)
+  ROW LEVEL SECURITY FORCED
+  POLICY tenant USING (tenant_id = NULLIF(current_setting('app.tenant_id'::text, true), ''::text))
 CREATE TABLE shared.recall_corpus WITH (fillfactor=50)
   tenant_id text NOT NULL
   shard smallint NOT NULL

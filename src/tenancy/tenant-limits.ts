@@ -5,8 +5,10 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
+import type { QueryResultRow } from 'pg';
 import { Database } from '../database/database.js';
 import { dayOf, QuotaCounter } from './quota-counter.js';
+import { sharedRates } from './rate-buckets.js';
 import { RateLimiter } from './rate-limiter.js';
 import { TenantTurns } from './tenant-turns.js';
 import { ShortLivedCache, type ShortLived } from './short-lived-cache.js';
@@ -24,7 +26,9 @@ const FLUSH_EVERY_MS = 1_000;
 const FIND_LIMITS = `
   SELECT (SELECT rate_limit FROM shared.tenants WHERE tenant_id = $1) AS rate,
          (SELECT daily_quota FROM shared.tenants WHERE tenant_id = $1) AS quota,
-         (SELECT requests::float8 FROM shared.usage WHERE tenant_id = $1 AND day = $2) AS today`;
+         (SELECT requests::float8 FROM shared.usage WHERE tenant_id = $1 AND day = $2) AS today,
+         (SELECT tokens FROM shared.rate_buckets WHERE tenant_id = $1) AS tokens,
+         (SELECT extract(epoch FROM now() - at)::float8 FROM shared.rate_buckets WHERE tenant_id = $1) AS age`;
 
 interface Limits {
   /** Requests per second; 0: no limit. */
@@ -33,18 +37,29 @@ interface Limits {
   readonly quota: number;
   /** Requests of today, as the database told. */
   readonly today: number;
+  /** Requests that may be sent at once, as the database told; undefined: nobody has counted any. */
+  readonly tokens: number | undefined;
+}
+
+interface FoundLimits {
+  readonly rate: number | null;
+  readonly quota: number | null;
+  readonly today: number | null;
+  readonly tokens: number | null;
+  /** Of `tokens`, in seconds. */
+  readonly age: number | null;
 }
 
 /**
- * Keeps a tenant within its rate and its daily quota, so that none takes the service from the others. The
- * rate is counted in each process, the quota over all of them.
+ * Keeps a tenant within its rate and its daily quota, so that none takes the service from the others. Both
+ * are counted over all processes: see {@link RateLimiter} and {@link QuotaCounter} for how exactly.
  */
 @Injectable()
 export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  readonly #defaults: Omit<Limits, 'today'>;
+  readonly #defaults: Pick<Limits, 'rate' | 'quota'>;
   readonly #unlimited: boolean;
   readonly #limits = new ShortLivedCache<Limits>(LIMITS_KEPT);
-  readonly #rates = new RateLimiter();
+  readonly #rates: RateLimiter;
   readonly #turns: TenantTurns;
   readonly #quotas: QuotaCounter;
   #flushing: Promise<void> = Promise.resolve();
@@ -59,6 +74,9 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
     this.#defaults = { rate: limits.rate ?? (isDev ? 0 : DEFAULT_RATE), quota: limits.dailyQuota };
     this.#unlimited = isDev && this.#defaults.rate === 0 && this.#defaults.quota === 0;
     this.#quotas = new QuotaCounter(database, tenants);
+    // The embedded engine has one process, so there is nobody to tell.
+    const isShared = database.engine === 'postgres';
+    this.#rates = new RateLimiter(isShared ? sharedRates(database, tenants) : undefined);
     this.#turns = new TenantTurns(limits.concurrency ?? (isDev ? 0 : DEFAULT_AT_ONCE));
   }
 
@@ -69,10 +87,10 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
   async admit(tenantId: string): Promise<void> {
     if (this.#unlimited) return;
     const day = dayOf(Date.now());
-    const { rate, quota, today } = await this.#limits.get(`${day} ${tenantId}`, () =>
+    const { rate, quota, today, tokens } = await this.#limits.get(`${day} ${tenantId}`, () =>
       this.#find(tenantId, day),
     );
-    if (rate > 0) this.#rates.admit(tenantId, rate);
+    if (rate > 0) await this.#rates.admit(tenantId, rate, tokens);
     if (quota > 0) this.#quotas.admit(tenantId, quota, today);
   }
 
@@ -89,7 +107,7 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
   /** While the database is still open. */
   async beforeApplicationShutdown(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#flush();
+    await Promise.all([this.#flush(), this.#rates.flush()]);
   }
 
   /** One after the other: two at once would write the same counts twice. */
@@ -100,14 +118,12 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
 
   async #find(tenantId: string, day: string): Promise<ShortLived<Limits>> {
     const [own] = await this.tenants.run(tenantId, () =>
-      this.database.query<{ rate: number | null; quota: number | null; today: number | null }>(FIND_LIMITS, [
-        tenantId,
-        day,
-      ]),
+      this.database.query<FoundLimits & QueryResultRow>(FIND_LIMITS, [tenantId, day]),
     );
-    const { rate, quota } = this.#defaults;
+    const rate = own?.rate ?? this.#defaults.rate;
+    const tokens = typeof own?.tokens === 'number' ? own.tokens + (own.age ?? 0) * rate : undefined;
     return {
-      value: { rate: own?.rate ?? rate, quota: own?.quota ?? quota, today: own?.today ?? 0 },
+      value: { rate, quota: own?.quota ?? this.#defaults.quota, today: own?.today ?? 0, tokens },
       forMs: LIMITS_KEPT_FOR_MS,
     };
   }
