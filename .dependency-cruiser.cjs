@@ -1,16 +1,19 @@
 /**
  * The arrows of docs/architecture.md, as errors:
- *   app → context → working-context → {session, memory} → {http, recall} → {embeddings, summaries, tokens} → {openai, tenancy} → database → config
+ *   app → mcp → context → working-context → {session, memory} → {http, recall} → {embeddings, summaries, tokens} → {openai, tenancy} → database → {config, telemetry}
  * A room may import the rooms to its right, `errors.ts` and `migrations/` (database only). `session` and
- * `memory` do not know each other; `http` serves controllers and filters only. `backup` is for its own two command
- * lines.
+ * `memory` do not know each other; `http` serves controllers and filters only. `backup` and `doctor` are for the command
+ * line, `cli`, which is of the app: it may import all, and nobody imports it.
  */
 const rooms = {
   config: [],
+  console: ['config'],
+  telemetry: [],
   database: ['config'],
   tenancy: ['database', 'config'],
   backup: ['tenancy', 'database', 'config'],
   tokens: ['config'],
+  doctor: ['embeddings', 'tokens', 'database', 'config'],
   openai: ['config'],
   embeddings: ['openai', 'config'],
   summaries: ['openai', 'config'],
@@ -42,14 +45,27 @@ const rooms = {
     'database',
     'config',
   ],
+  mcp: [
+    'context',
+    'working-context',
+    'session',
+    'memory',
+    'http',
+    'recall',
+    'tenancy',
+    'database',
+    'config',
+  ],
 };
 
-const arrows = Object.entries(rooms).map(([room, allowed]) => ({
+/** Any room but `config` may tell what it does. */
+const withTelemetry = ([room, allowed]) => [room, room === 'config' ? allowed : [...allowed, 'telemetry']];
+
+const arrows = Object.entries(rooms).map(withTelemetry).map(([room, allowed]) => ({
   name: `arrows-of-${room}`,
   severity: 'error',
   comment: `${room} may import only: ${[room, ...allowed, 'errors'].join(', ')}`,
-  // The command line of tenants is an application of its own: it joins rooms, as that does.
-  from: { path: `^src/${room}/`, pathNot: '^src/tenancy/tenant-command-line\\.ts$' },
+  from: { path: `^src/${room}/` },
   to: { path: '^src/', pathNot: [`^src/(${[room, ...allowed].join('|')})/`, '^src/errors\\.ts$'] },
 }));
 
@@ -61,6 +77,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/errors\\.ts$' },
       to: { path: '^src/' },
+    },
+    {
+      name: 'nobody-knows-the-command-line',
+      severity: 'error',
+      from: { pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
     },
     {
       name: 'http-for-controllers-only',

@@ -13,6 +13,7 @@ import { cache } from './cache.js';
 import { compile } from './compile.js';
 import { isolation } from './isolation.js';
 import { neighbour } from './neighbour.js';
+import { observability } from './observability.js';
 import { resilience } from './resilience.js';
 import { formatReport, formatSuites, type Measured } from './report.js';
 import { recall } from './recall.js';
@@ -21,7 +22,16 @@ import { sessions } from './sessions.js';
 import type { Effort, Suite } from './suite.js';
 
 /** Every suite, in the order in which they run; a new one is added here. */
-const SUITES: readonly Suite[] = [isolation, sessions, recall, compile, cache, neighbour, resilience];
+const SUITES: readonly Suite[] = [
+  isolation,
+  sessions,
+  recall,
+  compile,
+  cache,
+  neighbour,
+  resilience,
+  observability,
+];
 
 const DEFAULTS: Effort = {
   iterations: 1_000,

@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Registry } from 'prom-client';
 import type { TriptychOptions } from './config/options.js';
@@ -15,9 +15,17 @@ import { HealthProbes } from './http/health-probes.js';
 import { createRegistry } from './http/metrics.js';
 import { MetricsController } from './http/metrics.controller.js';
 import { RequestDrain } from './http/request-drain.js';
+import { McpController } from './mcp/mcp.controller.js';
+import { MEASURE_STORED_MEMORIES } from './memory/stored-memories.sql.js';
 import { MemoryController } from './memory/memory.controller.js';
 import { SessionController } from './session/session.controller.js';
-import { StorageFigures } from './session/storage-figures.js';
+import { MEASURE_MEMORIES, StorageFigures } from './session/storage-figures.js';
+
+const METRICS: Provider[] = [
+  StorageFigures,
+  { provide: MEASURE_MEMORIES, useValue: MEASURE_STORED_MEMORIES },
+  { provide: Registry, useFactory: createRegistry },
+];
 
 /** The standalone service: the context module, and REST in front of it. */
 @Module({})
@@ -36,11 +44,11 @@ export class AppModule {
         ContextController,
         ReceiptsController,
         HealthController,
-        MetricsController,
+        ...(options.metrics.enabled ? [MetricsController] : []),
+        ...(options.mcp.enabled ? [McpController] : []),
       ],
       providers: [
-        StorageFigures,
-        { provide: Registry, useFactory: createRegistry },
+        ...(options.metrics.enabled ? METRICS : []),
         { provide: RequestDrain, useFactory: () => new RequestDrain(options.http) },
         { provide: HealthProbes, inject: [RequestDrain, Database, Embedder], useFactory: probes },
       ],

@@ -2,27 +2,22 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
-import { Registry } from 'prom-client';
 import { v7 as uuidv7 } from 'uuid';
 import packageJson from '../package.json' with { type: 'json' };
 import { AppModule } from './app.module.js';
 import type { TriptychOptions } from './config/options.js';
-import { Embedder } from './embeddings/embedder.js';
-import { measureEmbeddings } from './embeddings/embedding-metrics.js';
+import { serveConsole } from './console/serve-console.js';
 import { StartupError } from './errors.js';
 import { readExactJson } from './http/exact-json.js';
 import { refuseForeignPages } from './http/loopback-only.js';
-import { measureRequests, measureStorage } from './http/metrics.js';
 import { serveOpenApi } from './http/openapi.js';
 import { PROBLEM_JSON, problemOf, refusalOf } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { RequestDrain } from './http/request-drain.js';
+import { watchRequests } from './http/request-telemetry.js';
 import { answerBeforeTheEnd, endSoftly, refuseUnreadable, serverLimits } from './http/request-limits.js';
 import { createLogger } from './logger.js';
-import { EmbeddingBacklog } from './memory/embedding-backlog.js';
-import { measureEmbeddingBacklog } from './memory/embedding-backlog-metrics.js';
-import { PendingFigures } from './memory/pending-figures.js';
-import { StorageFigures } from './session/storage-figures.js';
+import { measureApp } from './measure-app.js';
 
 /** Longest path parameter in UTF-16 units, percent-encoding included; ids are checked by their tier. */
 const MAX_PARAMETER = 4_096;
@@ -30,11 +25,12 @@ const MAX_PARAMETER = 4_096;
 /**
  * The standalone service, ready to listen.
  * @param seed archive of an embedded data folder to begin with
+ * @param consoleFolder of the built console; absent: where the build leaves it
  * @throws StartupError when it must not run as it is set up
  */
 export async function createApp(
   options: TriptychOptions,
-  { seed }: { seed?: Blob } = {},
+  { seed, consoleFolder }: { seed?: Blob; consoleFolder?: string } = {},
 ): Promise<NestFastifyApplication> {
   const isDev = options.auth.mode === 'dev';
   // Said here and not by the settings: a host application and the migration commands use those in
@@ -72,6 +68,7 @@ export async function createApp(
   });
   app.useGlobalFilters(new ProblemFilter());
   const server = app.getHttpAdapter().getInstance();
+  watchRequests(server, options.metrics.enabled ? measureApp(app, options.metrics) : undefined);
   app.get(RequestDrain).watch(server);
   server.removeContentTypeParser('text/plain');
   refuseUnreadable(server);
@@ -82,10 +79,12 @@ export async function createApp(
     void reply.header('x-request-id', request.id);
     done();
   });
-  measureRequests(server, app.get(Registry));
-  measureEmbeddings(app.get(Registry), app.get(Embedder));
-  measureEmbeddingBacklog(app.get(Registry), app.get(EmbeddingBacklog), app.get(PendingFigures));
-  measureStorage(server, app.get(Registry), app.get(StorageFigures), options.metrics);
   serveOpenApi(app, packageJson.version);
+  if (options.console.enabled)
+    serveConsole(server, {
+      authMode: options.auth.mode,
+      version: packageJson.version,
+      folder: consoleFolder,
+    });
   return app;
 }

@@ -1,10 +1,12 @@
 import 'reflect-metadata';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { loadOptions } from './config/load-options.js';
+import { processAsksForTraces } from './config/tracing-environment.js';
 import type { TriptychOptions } from './config/options.js';
 import { createApp } from './create-app.js';
 import { StartupError } from './errors.js';
 import { StopOnSignal } from './stop-on-signal.js';
+import { startTracing } from './telemetry/start-tracing.js';
 
 /** What a person or a supervisor sees when the service cannot start: the remedy, and no stack. */
 function refuse(error: unknown): never {
@@ -27,8 +29,10 @@ async function listen(app: NestFastifyApplication, { host, port }: TriptychOptio
 const stop = new StopOnSignal();
 try {
   const options = loadOptions();
+  // Before anything that spans are made of.
+  const tracing = processAsksForTraces() ? await startTracing() : undefined;
   const app = await createApp(options);
-  stop.started(app, options.http);
+  stop.started(app, options.http, tracing);
   await listen(app, options.http);
   const url = await app.getUrl();
   console.error(`Triptych listens on ${url}; its API is described at ${url}/docs`);

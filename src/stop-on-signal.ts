@@ -2,11 +2,15 @@ import { Logger, type INestApplicationContext } from '@nestjs/common';
 import { constants } from 'node:os';
 import type { TriptychOptions } from './config/options.js';
 import { RequestDrain } from './http/request-drain.js';
+import type { Tracing } from './telemetry/start-tracing.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 type Signal = (typeof SIGNALS)[number];
 /** `npm start` passes on the SIGINT of Ctrl+C, which the terminal has sent to its child already. */
 const SAME_PRESS_MS = 100;
+/** The longest that spans which are not sent yet hold up the end, and what of the time to stop is not for them, in milliseconds. */
+const SEND_SPANS_MS = 3_000;
+const MARGIN_MS = 250;
 
 /**
  * Ends the process on SIGTERM and SIGINT: the application is closed, and the exit code is 0; when that is not over in
@@ -17,6 +21,7 @@ export class StopOnSignal {
   readonly #logger = new Logger('Shutdown');
   #app: INestApplicationContext | undefined;
   #timeoutMs = 10_000;
+  #tracing: Tracing | undefined;
   #first: { signal: Signal; at: number } | undefined;
 
   constructor() {
@@ -32,8 +37,13 @@ export class StopOnSignal {
   }
 
   /** From now on, there is an application to be closed. */
-  started(app: INestApplicationContext, { shutdownTimeoutMs }: TriptychOptions['http']): void {
+  started(
+    app: INestApplicationContext,
+    { shutdownTimeoutMs }: TriptychOptions['http'],
+    tracing?: Tracing,
+  ): void {
     this.#app = app;
+    this.#tracing = tracing;
     this.#timeoutMs = shutdownTimeoutMs;
   }
 
@@ -57,6 +67,8 @@ export class StopOnSignal {
   async #close(app: INestApplicationContext): Promise<void> {
     try {
       await app.close();
+      const left = (this.#first?.at ?? 0) + this.#timeoutMs - MARGIN_MS - Date.now();
+      await this.#tracing?.stop(Math.max(0, Math.min(SEND_SPANS_MS, left)));
     } catch (error) {
       this.#logger.error({ event: 'shutdown_failed', stack: (error as Error).stack });
       process.exit(1);

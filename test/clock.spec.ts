@@ -1,14 +1,14 @@
 // Over 200 lines: one life of the data, from the present to ten years later and back.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runTenantCommand } from '../src/tenancy/tenant-command-line.js';
 import { ChatServer } from './support/chat-server.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { fakeClockLibrary, fakedClock } from './support/faked-clock.js';
 import { ServiceProcess } from './support/service-process.js';
+import { triptych } from './support/triptych.js';
 
 const isPossible = fakeClockLibrary() !== undefined;
 if (!isPossible)
@@ -259,15 +259,7 @@ interface Revision {
 
 /** `npm run tenant`; answers the key that it made, if it made one. */
 async function operator(environment: Record<string, string>, ...args: string[]): Promise<string> {
-  let printed = '';
-  const spies = [
-    jest.spyOn(console, 'log').mockImplementation((text: unknown) => (printed += String(text)) as never),
-    jest.spyOn(console, 'error').mockImplementation(() => undefined),
-  ];
-  try {
-    expect(await runTenantCommand([...args, '--json'], environment)).toBe(0);
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return (JSON.parse(printed) as { key?: string }).key ?? '';
+  const { status, stdout, stderr } = await triptych(environment, ['tenant', ...args, '--json']);
+  expect({ status, stderr }).toMatchObject({ status: 0 });
+  return (JSON.parse(stdout) as { key?: string }).key ?? '';
 }

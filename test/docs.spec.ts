@@ -95,6 +95,22 @@ describe('the documentation', () => {
     expect(broken).toEqual([]);
   });
 
+  it('leads to every page from docs/README.md', () => {
+    const pages = DOCUMENTS.filter(
+      (document) => document.startsWith('docs/') && document !== 'docs/README.md',
+    );
+    const led = new Set(
+      relativeLinks('docs/README.md').map((target) => `docs/${target.split('#')[0] ?? ''}`),
+    );
+    expect(pages.filter((page) => !led.has(page))).toEqual([]);
+  });
+
+  it('has a text for every picture', () => {
+    const pictures = DOCUMENTS.flatMap((document) => textOf(document).match(/<img [^>]*>/g) ?? []);
+    expect(pictures.length).toBeGreaterThan(0);
+    expect(pictures.filter((picture) => !/ alt="[^"]{20,}"/.test(picture))).toEqual([]);
+  });
+
   it.each([...DOCUMENTS, '.env.example'])('%s names commands that there are', (document) => {
     const named = Array.from(textOf(document).matchAll(/npm run ([\w:]+)/g), ([, name = '']) => name);
     expect(named.filter((name) => !Object.hasOwn(packageJson.scripts, name))).toEqual([]);

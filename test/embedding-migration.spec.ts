@@ -1,5 +1,5 @@
 // Over 200 lines: one command, and all that happens to memories meanwhile.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadOptions } from '../src/config/load-options.js';
 import { Database } from '../src/database/database.js';
-import { runEmbeddingCommand, type StatusAnswer } from '../src/memory/embedding-command-line.js';
+import type { StatusAnswer } from '../src/memory/embedding-status.js';
 import { DEFAULT_PACE } from '../src/memory/embedding-worker.js';
 import type { DropAnswer } from '../src/memory/drop-space.js';
 import type { MigrateAnswer } from '../src/memory/migrate-embeddings.js';
@@ -17,8 +17,9 @@ import { EmbeddingsServer } from './support/embeddings-server.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { TestService, type TenantClient } from './support/service.js';
 import { asSuperuser } from './support/superuser.js';
+import { triptych, type Outcome } from './support/triptych.js';
 
-const CLI = resolve('dist/src/memory/embedding-cli.js');
+const CLI = resolve('dist/src/cli/triptych.js');
 const OLD = 'some-model@256';
 const NEW = 'turned-model@384';
 const OLD_SPACE = `${OLD}/256`;
@@ -27,11 +28,6 @@ const TO_NEW = ['--to', NEW, '--dimensions', '384'];
 const TO_OLD = ['--to', OLD, '--dimensions', '256'];
 const PACE = { ...DEFAULT_PACE, pollMs: 200, firstRetryMs: 20, attempts: 3 };
 
-interface Outcome {
-  status: number;
-  stdout: string;
-  stderr: string;
-}
 interface Entry {
   memoryId: string;
   content: string;
@@ -81,18 +77,10 @@ class Home {
   }
 
   async command(...args: string[]): Promise<Outcome> {
-    const written = { log: '', error: '' };
-    const spies = (['log', 'error'] as const).map((stream) =>
-      jest.spyOn(console, stream).mockImplementation((text: unknown) => {
-        written[stream] += `${String(text)}\n`;
-      }),
-    );
     try {
-      const status = await runEmbeddingCommand(args, this.environment, PACE);
-      return { status, stdout: written.log, stderr: written.error };
+      return await triptych(this.environment, ['embeddings', ...args], { pace: PACE });
     } finally {
-      for (const spy of spies) spy.mockRestore();
-      // Which the command leads to the console, for services of this process too.
+      // Which the command leads to standard error, for services of this process too.
       Logger.overrideLogger(false);
     }
   }
@@ -161,25 +149,21 @@ async function eventually(isSo: () => Promise<boolean>): Promise<void> {
 
 describe('npm run embeddings -- migrate', () => {
   it.each([
-    ['no model', ['migrate'], /migrate needs --to/],
-    ['no length', ['migrate', '--to', 'm'], /migrate needs --dimensions/],
-    ['what is no length', ['migrate', '--to', 'm', '--dimensions', '1e3'], /a number from 8 to 4000/],
+    ['no model', ['migrate'], /required option '--to <model>'/i],
+    ['no length', ['migrate', '--to', 'm'], /required option '--dimensions <n>'/i],
+    ['what is no length', ['migrate', '--to', 'm', '--dimensions', '1e3'], /a whole number from 8 to 4000/],
     [
       'a length that is too large',
       ['migrate', '--to', 'm', '--dimensions', '4001'],
-      /a number from 8 to 4000/,
+      /a whole number from 8 to 4000/,
     ],
-    ['no space', ['drop'], /drop needs --space/],
+    ['no space', ['drop'], /required option '--space/i],
     ['what is no space', ['drop', '--space', 'some-model'], /model\/dimensions/],
-    ['an option of another command', ['drop', '--space', 'm/8', '--dry-run'], /drop takes no --dry-run/],
+    ['an option of another command', ['drop', '--space', 'm/8', '--dry-run'], /unknown option '--dry-run'/i],
   ])('does not understand %s', async (_what, args, message) => {
-    const written: unknown[] = [];
-    const spy = jest.spyOn(console, 'error').mockImplementation((text: unknown) => written.push(text));
-    const status = await runEmbeddingCommand(args, {}).finally(() => {
-      spy.mockRestore();
-    });
+    const { status, stderr } = await triptych({}, ['embeddings', ...args]);
     expect(status).toBe(2);
-    expect(String(written[0])).toMatch(message);
+    expect(stderr).toMatch(message);
   });
 });
 
@@ -288,7 +272,7 @@ describeOnEachEngine('a change of the embedding model', (createDatabase) => {
     const wrong = await home.command('migrate', '--to', NEW, '--dimensions', '128');
     expect(wrong.stderr).toMatch(/cannot be had.*384 dimensions, not 128.*--dimensions is the length/);
     const nobody = await home.command('migrate', ...TO_NEW, '--tenant', 'nobody');
-    expect(nobody).toMatchObject({ status: 1, stderr: expect.stringMatching(/no such tenant/) as unknown });
+    expect(nobody).toMatchObject({ status: 3, stderr: expect.stringMatching(/no such tenant/) as unknown });
     const rows = await home.sql<object>(
       `SELECT 1 FROM shared.recall_settings WHERE next_space IS NOT NULL
         UNION ALL SELECT 1 FROM shared.pending_embeddings`,
@@ -482,10 +466,14 @@ describeOnPostgres('a change of the embedding model under live traffic', () => {
     home.provider.delayMs = 300;
     for (let kills = 0; kills < 2; kills += 1) {
       const before = await done();
-      const command = spawn(process.execPath, [CLI, 'migrate', ...TO_NEW, '--tenant', 'killed'], {
-        env: { ...process.env, ...home.environment, EMBEDDING_TIMEOUT_MS: '1000' },
-        stdio: 'ignore',
-      });
+      const command = spawn(
+        process.execPath,
+        [CLI, 'embeddings', 'migrate', ...TO_NEW, '--tenant', 'killed'],
+        {
+          env: { ...process.env, ...home.environment, EMBEDDING_TIMEOUT_MS: '1000' },
+          stdio: 'ignore',
+        },
+      );
       const gone = once(command, 'exit');
       await eventually(async () => (await done()) > before);
       command.kill('SIGKILL');

@@ -1,64 +1,45 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database } from '../src/database/database.js';
 import { EmbeddingBacklog } from '../src/memory/embedding-backlog.js';
-import {
-  runEmbeddingCommand,
-  type RetryAnswer,
-  type StatusAnswer,
-} from '../src/memory/embedding-command-line.js';
+import type { RetryAnswer, StatusAnswer } from '../src/memory/embedding-status.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { TestService } from './support/service.js';
 import { asSuperuser } from './support/superuser.js';
+import { triptych, type Outcome } from './support/triptych.js';
 
-interface Outcome {
-  status: number;
-  stdout: string;
-  stderr: string;
-}
-
+const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 /** Nothing is. */
 const MIGRATING = { migrating: 0, migratingParked: 0 };
 
-async function embeddings(database: Pick<TestDatabase, 'settings'>, ...args: string[]): Promise<Outcome> {
-  const { url, dataDir = '' } = database.settings;
-  const written = { log: '', error: '' };
-  const spies = (['log', 'error'] as const).map((stream) =>
-    jest.spyOn(console, stream).mockImplementation((text: unknown) => {
-      written[stream] += `${String(text)}\n`;
-    }),
-  );
-  try {
-    const status = await runEmbeddingCommand(args, url ? { DATABASE_URL: url } : { DATA_DIR: dataDir });
-    return { status, stdout: written.log, stderr: written.error };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
+function embeddings({ settings }: Pick<TestDatabase, 'settings'>, ...args: string[]): Promise<Outcome> {
+  const { url, dataDir = '' } = settings;
+  return triptych(url ? { DATABASE_URL: url } : { DATA_DIR: dataDir }, ['embeddings', ...args]);
 }
 
 describe('npm run embeddings', () => {
   const nowhere = { settings: { url: 'postgres://nobody@127.0.0.1:1/none' } };
 
   it.each([
-    ['no command', [], /A command is needed/],
-    ['an unknown command', ['clear'], /no command "clear"/],
-    ['an argument', ['status', 'acme'], /status takes no argument/],
-    ['an option of another command', ['status', '--memory', 'x'], /status takes no --memory/],
-    ['an unknown option', ['status', '--all'], /--all/],
-    ['a memory of nobody', ['retry', '--memory', 'x'], /--memory needs --tenant/],
+    ['no command', [], /Usage: triptych embeddings/],
+    ['an unknown command', ['clear'], /unknown command 'clear'/i],
+    ['an argument', ['status', 'acme'], /too many arguments for 'status'/i],
+    ['an option of another command', ['status', '--memory', 'x'], /unknown option '--memory'/i],
+    ['an unknown option', ['status', '--all'], /unknown option '--all'/i],
+    ['a memory of nobody', ['retry', '--memory', UNKNOWN], /--memory needs --tenant/],
     ['what is no id', ['retry', '--tenant', 'acme', '--memory', 'x'], /must be the id of a memory/],
   ])('does not understand %s', async (_what, args, message) => {
     const { status, stdout, stderr } = await embeddings(nowhere, ...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toMatch(message);
-    expect(stderr).toContain('Usage: npm run embeddings');
+    expect(stderr).toContain('--help');
   });
 
   it('helps without a database', async () => {
-    const { status, stdout } = await embeddings(nowhere, 'retry', '--help');
+    const { status, stdout } = await embeddings(nowhere, '--help');
     expect(status).toBe(0);
     for (const command of ['status', 'retry', 'migrate', 'drop']) expect(stdout).toContain(command);
   });
@@ -136,7 +117,7 @@ describeOnEachEngine('npm run embeddings', (createDatabase) => {
       ...{ retried: 1, tenants: 1 },
     });
     const again = await embeddings(database, 'retry', '--tenant', 'acme', '--memory', first);
-    expect(again).toMatchObject({ status: 1, stdout: '', stderr: 'There is no such parked memory.\n' });
+    expect(again).toMatchObject({ status: 3, stdout: '', stderr: 'There is no such parked memory.\n' });
     expect(await answer<RetryAnswer>('retry')).toEqual({ retried: 1, tenants: 1 });
     expect(await answer<RetryAnswer>('retry')).toEqual({ retried: 0, tenants: 0 });
 

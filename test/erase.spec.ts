@@ -31,6 +31,7 @@ const TABLES = [
   'shared.memory_facts',
   'shared.memory_revisions',
   'shared.pending_embeddings',
+  'shared.rate_buckets',
   'shared.recall_corpus',
   'shared.recall_documents',
   'shared.recall_messages',
@@ -85,6 +86,7 @@ describeOnEachEngine('erase', (createDatabase) => {
         SELECT tenant_id, memory_id, 'model/3', '${MARKER}', now() FROM shared.agent_memories
          WHERE tenant_id = '${tenant}';
       INSERT INTO shared.usage VALUES ('${tenant}', '2026-05-08', 3);
+      INSERT INTO shared.rate_buckets VALUES ('${tenant}', 1.5, 0, now());
       COMMIT`);
   }
 
@@ -216,7 +218,7 @@ interface Ended {
 
 /** `npm run tenant -- erase …`, without a terminal. */
 async function erase(environment: Record<string, string>, ...more: string[]): Promise<Ended> {
-  const args = ['--import', 'tsx', 'src/tenancy/tenant-cli.ts', 'erase', ...more];
+  const args = ['--import', 'tsx', 'src/cli/triptych.ts', 'tenant', 'erase', ...more];
   const env = { PATH: process.env['PATH'] ?? '', ...environment };
   try {
     return { code: 0, ...(await promisify(execFile)(process.execPath, args, { env })) };

@@ -7,9 +7,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { createTriptychClient } from 'triptych-client';
 import { DataSource, EntitySchema } from 'typeorm';
 import { startHost, type Answer } from '../examples/host-app.js';
 import { runAgent } from '../examples/langgraph-agent.js';
+import { askOverRest } from '../examples/langgraph-over-rest.js';
 import { ContextManager, ContextModule, TenantContext } from '../src/index.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { TestService } from './support/service.js';
@@ -156,6 +158,36 @@ describe('LangGraph agent', () => {
 
     const elsewhere = await runAgent('And what grows there?', dataDir, 'another-thread');
     expect(elsewhere.at(-1)?.text).toBe('You have not told me yet.');
+  });
+});
+
+describeOnEachEngine('LangGraph over REST', (createDatabase) => {
+  let database: TestDatabase;
+  let service: TestService;
+  beforeAll(async () => {
+    database = await createDatabase();
+    service = await TestService.start(database);
+  });
+  afterAll(async () => {
+    await service.stop();
+    await database.drop();
+  });
+
+  it('goes on where the thread stands, and recalls in another what was said in the first', async () => {
+    const guest = createTriptychClient({ baseUrl: service.url, tenantId: 'restaurant' });
+    const first = await askOverRest(guest, 'I am allergic to nuts. What is for lunch?', 'table-4');
+    expect(first).toEqual([
+      'human: I am allergic to nuts. What is for lunch?',
+      'ai: Without nuts: lentil soup.',
+    ]);
+    const second = await askOverRest(guest, 'What is for dessert?', 'table-4');
+    expect(second).toEqual([...first, 'human: What is for dessert?', 'ai: Without nuts: baked apple.']);
+    const elsewhere = await askOverRest(guest, 'What is for dessert?', 'table-5');
+    expect(elsewhere.at(-1)).toBe('ai: Without nuts: baked apple.');
+    const stranger = createTriptychClient({ baseUrl: service.url, tenantId: 'other-restaurant' });
+    expect((await askOverRest(stranger, 'What is for dessert?', 'table-4')).at(-1)).toBe(
+      'ai: Today: almond cake.',
+    );
   });
 });
 

@@ -58,7 +58,23 @@ describeOnEachEngine('the storage of tenants in /metrics', (createDatabase) => {
       triptych_messages: 0,
       'triptych_storage_bytes{kind="messages"}': 0,
       'triptych_storage_bytes{kind="checkpoints"}': 0,
+      'triptych_storage_bytes{kind="memories"}': 0,
     });
+  });
+
+  it('counts memories, and the whole database', async () => {
+    const { text: before } = await service.send('GET', '/metrics');
+    await service.as('acme').post('/v1/memories', { agentId: 'a', content: 'x'.repeat(100) });
+    const [bytes = 0] = Object.entries(await gauges())
+      .filter(([name]) => name.includes('kind="memories"'))
+      .map(([, value]) => value);
+    // The content, and `{}`; both uncompressed.
+    expect(bytes).toBeGreaterThanOrEqual(100);
+    expect(bytes).toBeLessThan(150);
+    const { text } = await service.send('GET', '/metrics');
+    expect(text).toMatch(/^triptych_memories 1$/m);
+    expect(before).toMatch(/^triptych_memories 0$/m);
+    expect(Number(/^triptych_database_size_bytes (\d+)$/m.exec(text)?.[1])).toBeGreaterThan(1_000_000);
   });
 
   it('counts checkpoints, and what pruning leaves of them', async () => {

@@ -68,7 +68,10 @@ const VARIABLES: readonly (readonly [name: string, path: string, parse: Parse])[
   ['TOKEN_MODEL', 'budget.model', text],
   ['SPILL_OVER', 'budget.spillOver', flag],
   ['HISTORY_STEP', 'budget.historyStep', number],
+  ['METRICS', 'metrics.enabled', flag],
+  ['MCP', 'mcp.enabled', flag],
   ['METRICS_TENANT_LABEL', 'metrics.tenantLabel', flag],
+  ['CONSOLE', 'console.enabled', flag],
   ['LOG_LEVEL', 'log.level', text],
   ['LOG_FORMAT', 'log.format', text],
 ];
@@ -83,6 +86,10 @@ export const VARIABLE_NAMES: readonly string[] = VARIABLES.map(([name]) => name)
  * @throws StartupError that lists every problem at once, by variable name
  */
 export function loadOptions(environment: NodeJS.ProcessEnv = environmentWithFile()): TriptychOptions {
+  return checkOptions(settingsOf(environment), nameOfVariable);
+}
+
+function settingsOf(environment: NodeJS.ProcessEnv): Record<string, unknown> {
   const settings: Record<string, Record<string, unknown>> = {};
   for (const [name, path, parse] of VARIABLES) {
     const value = environment[name];
@@ -90,10 +97,40 @@ export function loadOptions(environment: NodeJS.ProcessEnv = environmentWithFile
     const [room = '', key = ''] = path.split('.');
     (settings[room] ??= {})[key] = parse(value);
   }
-  return checkOptions(settings, nameOfVariable);
+  return settings;
 }
 
-function environmentWithFile(): NodeJS.ProcessEnv {
+/** Settings as far as they are acceptable: where one is not, its default stands in its place. */
+export interface InspectedOptions {
+  readonly options: TriptychOptions;
+  /** What is wrong with the settings, by the names of variables. */
+  readonly problems: readonly { readonly name: string; readonly message: string }[];
+}
+
+/** Those of which others are needed, and that are told instead of these. */
+const DEMANDING = ['AUTH_MODE', 'EMBEDDINGS', 'SUMMARY_MODEL'];
+
+/** As {@link loadOptions}, for whoever has to go on whatever the settings are. */
+export function inspectOptions(environment: NodeJS.ProcessEnv): InspectedOptions {
+  let problems: InspectedOptions['problems'] | undefined;
+  let names: readonly string[] = [];
+  for (let left = environment; ;) {
+    const result = optionsSchema.safeParse(settingsOf(left));
+    if (result.success) return { options: deepFreeze(result.data), problems: problems ?? [] };
+    const found = result.error.issues.map(({ path, message }) => ({
+      name: nameOfVariable(path.join('.')),
+      message,
+    }));
+    problems ??= found;
+    const wrong = found.map(({ name }) => name.split('.')[0] ?? name).filter((name) => left[name]);
+    // What is missing cannot be left out: then what needs it is, and in the end everything.
+    names = wrong.length > 0 ? wrong : names === DEMANDING ? Object.keys(left) : DEMANDING;
+    left = Object.fromEntries(Object.entries(left).filter(([name]) => !names.includes(name)));
+  }
+}
+
+/** The variables of the process and, for names that are not set there, of the file `.env` in the working directory. */
+export function environmentWithFile(): NodeJS.ProcessEnv {
   if (!existsSync('.env')) return process.env;
   return { ...parseEnv(readFileSync('.env', 'utf8')), ...process.env };
 }

@@ -1,9 +1,7 @@
 // Over 200 lines: one table of every setting, its bounds and its default.
 import { z } from 'zod';
+import { MAX_DIMENSIONS, MIN_DIMENSIONS } from './dimensions.js';
 
-/** Largest vector that still fits a heap page inline as `halfvec` (2 bytes a dimension, 8,160 bytes a row). */
-export const MAX_DIMENSIONS = 4_000;
-export const MIN_DIMENSIONS = 8;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /**
@@ -210,13 +208,19 @@ const settingsSchema = z.strictObject({
       path: ['tiers'],
     })
     .prefault({}),
+  /** The Model Context Protocol at `/mcp` of the standalone service; unused inside a host application. */
+  mcp: z.strictObject({ enabled: z.boolean().default(true) }).prefault({}),
   /** What `/metrics` of the standalone service shows; unused inside a host application. */
   metrics: z
     .strictObject({
+      /** Whether there is `/metrics`; without it nothing is measured. */
+      enabled: z.boolean().default(true),
       /** Storage by tenant, with the tenant as a label, instead of the sum. */
       tenantLabel: z.boolean().default(false),
     })
     .prefault({}),
+  /** The web page at `/console` of the standalone service; unused inside a host application. */
+  console: z.strictObject({ enabled: z.boolean().default(true) }).prefault({}),
   log: z
     .strictObject({
       level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

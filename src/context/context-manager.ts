@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
 import { LongTermMemory } from '../memory/long-term-memory.js';
@@ -9,6 +9,8 @@ import type { SearchOptions } from '../memory/memory-query.js';
 import type { StoredMessage } from '../session/message.js';
 import type { RecentHistory } from '../session/recent-history.js';
 import { SessionStore } from '../session/session-store.js';
+import { Meter } from '../telemetry/meter.js';
+import { inSpan, inSyncSpan } from '../telemetry/spans.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { countMessageInTurns } from '../tokens/message-tokens.js';
 import { countingWith } from '../tokens/model-counting.js';
@@ -64,6 +66,7 @@ export class ContextManager {
     @Inject(TOKEN_BUDGET) private readonly budget: TokenBudget,
     @Inject(TRIPTYCH_OPTIONS) private readonly options: TriptychOptions,
     @Inject(Database) private readonly database: Database,
+    @Optional() private readonly meter?: Meter,
   ) {}
 
   /**
@@ -75,13 +78,33 @@ export class ContextManager {
   async compileWorkingContext(request: CompileRequest): Promise<CompiledContext> {
     const tenantId = this.tenants.require();
     validateCompile(request);
+    const tell = this.meter?.start('compile');
+    return inSpan('compile', async (span) => {
+      const context = await this.#compile(request, tenantId);
+      const { budget, tokenUsage, receipt } = context;
+      const degraded = context.degraded.map(({ code }) => code);
+      span.setAttributes({
+        'triptych.tier': budget.tier,
+        'triptych.tokens': tokenUsage.total,
+        'triptych.tokens.budget': budget.total,
+        'triptych.degraded': degraded,
+      });
+      const { tier, sections, items, unread, sharedPrefix } = receipt;
+      tell?.({ tier, sections, items, unread, degraded, sharedPrefix: sharedPrefix?.share });
+      return context;
+    });
+  }
+
+  async #compile(request: CompileRequest, tenantId: string): Promise<CompiledContext> {
     const { threadId, systemPrompt, task, agentId, filter } = request;
     const { memoryLimit = 10, recallScope = 'memories' } = request;
     const counting = this.#counting(request.model);
     const tokens = this.#historyTokens(request, counting);
     // Long texts are counted here, letting others run meanwhile, and known to the compiler then.
-    for (const text of [systemPrompt, task.description, taskMessage(task).content as string])
-      await counting.counter.countInTurns(text);
+    await inSpan('compile count', async () => {
+      for (const text of [systemPrompt, task.description, taskMessage(task).content as string])
+        await counting.counter.countInTurns(text);
+    });
     const query = {
       query: task.description,
       threadId,
@@ -90,25 +113,33 @@ export class ContextManager {
       agentId,
       filter,
     };
-    const [history, recalled, previous] = await Promise.all([
-      this.session.recentHistory(threadId, { tokens }),
-      this.recall.find(query),
-      this.receipts.previous(threadId),
-    ]);
+    const [history, recalled, previous] = await inSpan('compile load', () =>
+      Promise.all([
+        this.session.recentHistory(threadId, { tokens }),
+        this.recall.find(query),
+        this.receipts.previous(threadId),
+      ]),
+    );
     await this.#count(history.messages, recalled.memories, counting);
     const { modelTier, spillOver, ...asked } = request;
-    const context = this.compiler.compile({
-      ...inputOf(asked),
-      ...(modelTier !== undefined && { modelTier }),
-      ...(spillOver !== undefined && { spillOver }),
-      memoryLimit,
-      counting,
-      sessionMessages: history.messages,
-      unread: history.unread,
-      summary: history.summary,
-      relevantMemories: recalled.memories,
-      degraded: recalled.degraded,
-    });
+    const counts = { messages: history.messages.length, memories: recalled.memories.length };
+    const context = inSyncSpan(
+      'compile select',
+      () =>
+        this.compiler.compile({
+          ...inputOf(asked),
+          ...(modelTier !== undefined && { modelTier }),
+          ...(spillOver !== undefined && { spillOver }),
+          memoryLimit,
+          counting,
+          sessionMessages: history.messages,
+          unread: history.unread,
+          summary: history.summary,
+          relevantMemories: recalled.memories,
+          degraded: recalled.degraded,
+        }),
+      { attributes: { 'triptych.messages': counts.messages, 'triptych.memories': counts.memories } },
+    );
     this.#keepReceipt(context, history, threadId, previous);
     const { leftOutThrough } = context.receipt;
     const offer = (): void => {

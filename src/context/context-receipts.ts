@@ -1,4 +1,4 @@
-import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
@@ -7,6 +7,7 @@ import { decodeCursor, encodeCursor } from '../database/page-cursor.js';
 import { requireInteger } from '../database/storable.js';
 import { InvalidInputError, NotFoundError } from '../errors.js';
 import { requireThreadId } from '../session/thread-id.js';
+import { Meter } from '../telemetry/meter.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import type { Receipt } from '../working-context/receipt.js';
 import { decodeFingerprints, type Fingerprints } from '../working-context/shared-prefix.js';
@@ -56,14 +57,20 @@ export class ContextReceipts implements BeforeApplicationShutdown {
     @Inject(TRIPTYCH_OPTIONS) { receipts: { kept } }: TriptychOptions,
     @Inject(Database) private readonly database: Database,
     private readonly tenants: TenantContext,
+    @Optional() meter?: Meter,
   ) {
     this.#kept = kept;
-    this.#writer = new ReceiptWriter({ database, tenants, kept });
+    this.#writer = new ReceiptWriter({ database, tenants, kept, meter });
   }
 
   /** Whether receipts are kept at all. */
   get isOn(): boolean {
     return this.#kept > 0;
+  }
+
+  /** How many are not written yet. */
+  get waiting(): number {
+    return this.#writer.queue.length;
   }
 
   /** A UUIDv7: later ones are greater. */

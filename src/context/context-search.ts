@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
 import { InvalidInputError } from '../errors.js';
@@ -13,6 +13,7 @@ import { TenantSpaces } from '../recall/tenant-spaces.js';
 import { MessageRecall } from '../session/message-recall.js';
 import type { StoredMessage } from '../session/message.js';
 import { requireThreadId } from '../session/thread-id.js';
+import { Meter } from '../telemetry/meter.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TokenCounter } from '../tokens/token-counter.js';
 
@@ -58,8 +59,9 @@ export class ContextSearch {
     spaces: TenantSpaces,
     private readonly tenants: TenantContext,
     counter: TokenCounter,
+    @Optional() meter?: Meter,
   ) {
-    this.#recall = new Recall({ database, spaces, textSearch });
+    this.#recall = new Recall({ database, spaces, textSearch, meter });
     this.#memories = new MemorySearch(database, this.#recall, tenants, counter.encoding);
     this.#messages = new MessageRecall({ database, spaces, tenants, counter, textSearch });
   }

@@ -21,7 +21,10 @@ export class ContextController {
   @Post('compile')
   @RequireScope('read')
   @HttpCode(200)
-  @ApiOperation({ summary: 'What the model is to see now, within the budget of its tier' })
+  @ApiOperation({
+    operationId: 'compileContext',
+    summary: 'What the model is to see now, within the budget of its tier',
+  })
   @ApiOkResponse({ type: WorkingContextView })
   @ApiProblem(422, 'The request cannot fit the budget, however much is cut.')
   compile(@Body() request: CompileContextRequest): Promise<CompiledContext> {
@@ -29,7 +32,7 @@ export class ContextController {
   }
 
   @Get('budgets')
-  @ApiOperation({ summary: 'The tiers and shares in force' })
+  @ApiOperation({ operationId: 'getBudgets', summary: 'The tiers and shares in force' })
   @ApiOkResponse({ type: BudgetsView })
   budgets(): BudgetsView {
     const { tiers, shares, spillOver, defaultTier } = this.budget;

@@ -10,6 +10,7 @@ import { Session } from '../session/session.entity.js';
 import { SessionModule } from '../session/session.module.js';
 import { currentTenant } from '../tenancy/tenant-context.js';
 import { SummariesModule } from '../summaries/summaries.module.js';
+import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { TenancyModule } from '../tenancy/tenancy.module.js';
 import { TokensModule } from '../tokens/tokens.module.js';
 import { WorkingContextModule } from '../working-context/working-context.module.js';
@@ -46,6 +47,7 @@ export class ContextModule {
       imports: [
         ConfigModule.register(settings),
         DatabaseModule.register({ entities: [Session, MemoryEntry], tenantOfCaller: currentTenant, seed }),
+        TelemetryModule,
         TenancyModule,
         EmbeddingsModule,
         RecallModule,

@@ -1,3 +1,4 @@
+import type { Link } from '@opentelemetry/api';
 import { Inject, Injectable, Logger, Optional, type BeforeApplicationShutdown } from '@nestjs/common';
 import { AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -5,6 +6,7 @@ import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { TriptychError } from '../errors.js';
 import { SessionSummaries } from '../session/session-summaries.js';
 import { Summarizer, SummaryFailedError } from '../summaries/summarizer.js';
+import { activeLink, inLinkedSpan } from '../telemetry/spans.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { TokenCounter } from '../tokens/token-counter.js';
 import { isEnough, MAX_MESSAGES, withoutLeading } from './folding-batch.js';
@@ -33,6 +35,8 @@ interface Offer {
   readonly throughSeq: number;
   /** Of which the first batch was: another life of the thread has another history. */
   readonly sessionId?: string;
+  /** To the compile that offered it. */
+  readonly link?: Link | undefined;
 }
 
 /**
@@ -73,7 +77,7 @@ export class HistoryFolding implements BeforeApplicationShutdown {
   offer(threadId: string, throughSeq: number): void {
     const tenantId = this.tenants.require();
     if (!this.#writer || throughSeq < 1) return;
-    const offer = { tenantId, threadId, throughSeq };
+    const offer = { tenantId, threadId, throughSeq, link: activeLink() };
     // A tenant id holds no line end.
     this.#outside.runInAsyncScope(() => {
       this.#queue.offer(`${tenantId}\n${threadId}`, offer);
@@ -97,7 +101,9 @@ export class HistoryFolding implements BeforeApplicationShutdown {
     const { attempts, firstDelayMs } = this.pace;
     for (let attempt = 1; !this.#isStopping(); attempt++) {
       try {
-        return await this.tenants.run(offer.tenantId, () => this.#foldBatch(offer));
+        return await inLinkedSpan('fold history', [offer.link], () =>
+          this.tenants.run(offer.tenantId, () => this.#foldBatch(offer)),
+        );
       } catch (error) {
         if (this.#isStopping()) break;
         const isLast = attempt >= attempts || (error instanceof SummaryFailedError && !error.isRetryable);

@@ -1,3 +1,4 @@
+import type { Link } from '@opentelemetry/api';
 import type { Fingerprints } from '../working-context/shared-prefix.js';
 import type { Receipt } from '../working-context/receipt.js';
 
@@ -10,6 +11,8 @@ export interface WaitingReceipt {
   readonly sessionId: string | null;
   readonly receipt: Receipt;
   readonly fingerprints: Fingerprints;
+  /** To the compile that it is of. */
+  readonly link?: Link | undefined;
   /** Whether it may be written now, is being written, or waits for another attempt. */
   state: 'ready' | 'writing' | 'later';
   attempts: number;

@@ -3,6 +3,8 @@ import { AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
 import { isDatabaseUnavailable } from '../database/unavailable.js';
+import type { Meter } from '../telemetry/meter.js';
+import { activeLink, inLinkedSpan } from '../telemetry/spans.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { encodeFingerprints } from '../working-context/shared-prefix.js';
 import { WRITE_RECEIPTS } from './context-receipts.sql.js';
@@ -23,6 +25,7 @@ export interface ReceiptWriterParts {
   /** How many receipts of a thread stay. */
   readonly kept: number;
   readonly capacity?: number;
+  readonly meter?: Meter | undefined;
 }
 
 /**
@@ -45,7 +48,12 @@ export class ReceiptWriter {
   }
 
   add(receipt: Omit<WaitingReceipt, 'state' | 'attempts'>): void {
-    this.#overflown += this.queue.add({ ...receipt, state: 'ready', attempts: 0 }).length;
+    this.#overflown += this.queue.add({
+      ...receipt,
+      link: activeLink(),
+      state: 'ready',
+      attempts: 0,
+    }).length;
     this.#wake();
   }
 
@@ -93,7 +101,18 @@ export class ReceiptWriter {
     this.#tellSettled();
   }
 
-  async #write(batch: readonly WaitingReceipt[]): Promise<void> {
+  #write(batch: readonly WaitingReceipt[]): Promise<void> {
+    return inLinkedSpan(
+      'write receipts',
+      batch.map(({ link }) => link),
+      (span) => {
+        span.setAttribute('triptych.receipts', batch.length);
+        return this.#writeBatch(batch);
+      },
+    );
+  }
+
+  async #writeBatch(batch: readonly WaitingReceipt[]): Promise<void> {
     let locked: readonly WaitingReceipt[] = [];
     try {
       const ids = new Set(await this.#insert(batch));
@@ -155,6 +174,7 @@ export class ReceiptWriter {
   /** An error is told by its code and stack: its parameters are the ids of messages. */
   #leaveOut(reason: string, receipts: number, error?: unknown): void {
     if (receipts === 0) return;
+    this.parts.meter?.tell('receiptsLeftOut', { reason, receipts });
     const { stack, code } = (error ?? {}) as { stack?: string; code?: string };
     this.#logger.warn({ event: 'receipts_left_out', reason, receipts, code, stack });
   }

@@ -16,7 +16,10 @@ export class ReceiptsController {
   constructor(private readonly receipts: ContextReceipts) {}
 
   @Get()
-  @ApiOperation({ summary: 'The receipts of the newest compiles of a thread, newest first' })
+  @ApiOperation({
+    operationId: 'listReceipts',
+    summary: 'The receipts of the newest compiles of a thread, newest first',
+  })
   @ApiOkResponse({ type: ReceiptPageView })
   list(@Query() { threadId, ...page }: ListReceiptsQuery): Promise<ReceiptPage> {
     return this.receipts.list(threadId, page);
@@ -29,7 +32,10 @@ export class ReceiptsController {
     required: false,
     schema: { type: 'string' },
   })
-  @ApiOperation({ summary: 'One receipt, as JSON or as text for a person to read' })
+  @ApiOperation({
+    operationId: 'getReceipt',
+    summary: 'One receipt, as JSON or as text for a person to read',
+  })
   @ApiOkResponse({
     headers: { Vary: { required: true, schema: { type: 'string', const: 'Accept' } as never } },
     content: {

@@ -16,7 +16,10 @@ export class SearchController {
   @Post('search')
   @RequireScope('read')
   @HttpCode(200)
-  @ApiOperation({ summary: 'The memories, or messages of a thread, that say most about a query' })
+  @ApiOperation({
+    operationId: 'searchMemories',
+    summary: 'The memories, or messages of a thread, that say most about a query',
+  })
   @ApiOkResponse({ type: SearchResultView })
   async search(@Body() { query, ...options }: SearchRequest): Promise<FoundItems> {
     const { results, ...found } = await this.context.find(query, options);

@@ -2,6 +2,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import { DatabaseBusyError, DatabaseUnavailableError } from '../errors.js';
+import type { Meter } from '../telemetry/meter.js';
+import { inClientSpan } from '../telemetry/spans.js';
 import { PinnedConnection } from './pinned-connection.js';
 import type { Scope } from './scope.js';
 import { ScopedConnection } from './scoped-connection.js';
@@ -23,6 +25,8 @@ export interface ConnectionPoolConfig extends pg.PoolConfig {
   pipeline?: boolean;
   /** Of statements and transactions; absent: none, as on the embedded engine. */
   limits?: ServerLimits | undefined;
+  /** Is told how long each connection was waited for. */
+  meter?: Meter | undefined;
 }
 
 export interface UnitOfWorkOptions {
@@ -55,12 +59,14 @@ export class ConnectionPool extends pg.Pool {
   readonly #limits: ServerLimits | undefined;
   readonly #connections: ServerConnections | undefined;
   readonly #waitMs: number;
+  readonly #meter: Meter | undefined;
 
   constructor({
     tenantOfCaller = () => undefined,
     role,
     pipeline = false,
     limits,
+    meter,
     ...config
   }: ConnectionPoolConfig = {}) {
     const waitMs = config.connectionTimeoutMillis ?? CONNECT_MS;
@@ -69,10 +75,11 @@ export class ConnectionPool extends pg.Pool {
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     super({ ...config, pipeline, ...(onConnect && { onConnect }) });
     this.#limits = limits;
+    this.#meter = meter;
     this.#waitMs = waitMs;
     this.#connections = limits && new ServerConnections(this, limits);
     // An idle connection that breaks is replaced; nobody needs to be told.
-    this.on('error', ignore);
+    this.on('error', () => meter?.tell('connection', { outcome: 'lost', ms: 0 }));
     // For good: before it is lent and after it is closed, a connection may hear that its backend was killed.
     this.on('connect', (client) => client.on('error', ignore));
     this.#tenantOfCaller = tenantOfCaller;
@@ -161,6 +168,12 @@ export class ConnectionPool extends pg.Pool {
       outer.refuseOtherTenant(scope.tenant);
       return work();
     }
+    return inClientSpan('database unit of work', { 'db.system.name': 'postgresql' }, () =>
+      this.#transaction(scope, work, isLong),
+    );
+  }
+
+  async #transaction<T>(scope: Scope, work: () => Promise<T>, isLong: boolean): Promise<T> {
     const client = await this.#checkout();
     try {
       const begun = isLong && this.#limits ? { ...scope, limits: NO_LIMITS } : this.#limited(client, scope);
@@ -236,12 +249,16 @@ export class ConnectionPool extends pg.Pool {
   }
 
   async #checkout(): Promise<pg.PoolClient> {
+    const tell = this.#meter?.start('connection');
     try {
       const client = await (this.#limits && this.idleCount === 0 ? this.#connectInTime() : super.connect());
       guard(client);
+      tell?.({ outcome: 'lent' });
       return client;
     } catch (error) {
-      throw this.#limits ? this.#reasonOf(error) : error;
+      const reason = this.#limits ? this.#reasonOf(error) : error;
+      tell?.({ outcome: reason instanceof DatabaseBusyError ? 'timeout' : 'unavailable' });
+      throw reason;
     }
   }
 

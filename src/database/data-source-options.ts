@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import type { TriptychOptions } from '../config/options.js';
+import type { Meter } from '../telemetry/meter.js';
 import { columnTypes } from './column-types.js';
 import { ConnectionPool, type TenantOfCaller } from './connection-pool.js';
 import type { EmbeddedEngine } from './embedded-engine.js';
@@ -30,6 +31,7 @@ export interface DataSourceSetup {
   tenantOfCaller?: TenantOfCaller;
   /** Connections to an external database, instead of the setting. */
   connections?: number;
+  meter?: Meter | undefined;
 }
 
 /** The one set of TypeORM options, for the service, for migrations and for the CLI, on either engine. */
@@ -39,6 +41,7 @@ export function dataSourceOptions({
   embedded,
   tenantOfCaller,
   connections = options.database.poolSize,
+  meter,
 }: DataSourceSetup): PostgresOptions {
   const connection = embedded
     ? { Client: PGliteClient, pglite: embedded.pglite, min: 1, idleTimeoutMillis: 0 }
@@ -59,7 +62,7 @@ export function dataSourceOptions({
     driver: tenantOfCaller ? { ...pg, Pool: ConnectionPool } : pg,
     extra: {
       ...connection,
-      ...(tenantOfCaller && { tenantOfCaller, role: RUNTIME_ROLE, pipeline: !embedded }),
+      ...(tenantOfCaller && { tenantOfCaller, role: RUNTIME_ROLE, pipeline: !embedded, meter }),
       ...(tenantOfCaller && !embedded && { limits }),
       // The embedded engine works off its line, however long it is. Migrations wait for their turn elsewhere.
       connectionTimeoutMillis: tenantOfCaller && !embedded ? poolWaitMs : CONNECT_MS,

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import pg, { type QueryResultRow } from 'pg';
 import type { TriptychOptions } from '../config/options.js';
 import { DatabaseUnavailableError, StartupError } from '../errors.js';
+import type { Meter } from '../telemetry/meter.js';
 import { ConnectionPool, type TenantOfCaller, type UnitOfWorkOptions } from './connection-pool.js';
 import { CONNECT_MS, dataSourceOptions, WORKER_ROLE, type DataSourceSetup } from './data-source-options.js';
 import { EmbeddedEngine } from './embedded-engine.js';
@@ -22,6 +23,8 @@ export interface DatabaseSetup {
   seed?: Blob | undefined;
   /** How long an external database that is not there is waited for, in ms; absent: not at all, as commands do. */
   waitMs?: number;
+  /** Is told what the connections do. */
+  meter?: Meter | undefined;
 }
 
 /** The one database of the process, whichever engine it is, migrated and checked. */
@@ -51,14 +54,16 @@ export class Database implements OnApplicationShutdown {
   }
 
   static async #open(
-    { options, entities, tenantOfCaller }: DatabaseSetup,
+    { options, entities, tenantOfCaller, meter }: DatabaseSetup,
     embedded: EmbeddedEngine | undefined,
   ): Promise<Database> {
     const { url, migrateOnStart } = options.database;
     try {
       if (embedded || migrateOnStart) await migrate({ options, entities, embedded });
       await inspect(options, embedded);
-      const dataSource = new DataSource(dataSourceOptions({ options, entities, embedded, tenantOfCaller }));
+      const dataSource = new DataSource(
+        dataSourceOptions({ options, entities, embedded, tenantOfCaller, meter }),
+      );
       await connect(dataSource);
       try {
         const query: Query = (sql, parameters) => dataSource.query(sql, parameters);

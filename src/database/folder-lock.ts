@@ -7,6 +7,9 @@ import { StartupError } from '../errors.js';
 /** How long a taken-over lock is watched before it is believed: longer than two file operations take. */
 const SETTLE_MS = 30;
 
+/** Another process has the folder. */
+export class FolderInUseError extends StartupError {}
+
 /**
  * Keeps a second process off the folder of the embedded engine, which would lose half of both
  * processes' rows without an error. The lock is a file that names its holder; it is made with `link`,
@@ -22,7 +25,7 @@ export class FolderLock {
     this.#mark = mark;
   }
 
-  /** @throws StartupError with the holder's pid when a live process holds the folder */
+  /** @throws FolderInUseError with the holder's pid when a live process holds the folder */
   static async acquire(folder: string): Promise<FolderLock> {
     mkdirSync(folder, { recursive: true });
     const file = join(folder, 'triptych.lock');
@@ -59,17 +62,32 @@ export class FolderLock {
   }
 }
 
+/** Who has a folder: nobody, a process of this host that runs, or one of another host, of which nothing is known. */
+export interface FolderHolder {
+  readonly pid: number;
+  readonly host: string;
+  readonly isHere: boolean;
+}
+
+/** The holder of a folder; undefined when it may be taken. Changes nothing. */
+export function holderOf(folder: string): FolderHolder | undefined {
+  const holder = parse(read(join(folder, 'triptych.lock')) ?? '');
+  if (!holder) return undefined;
+  const isHere = holder.host === hostname();
+  return isHere && !isRunning(holder) ? undefined : { pid: holder.pid, host: holder.host, isHere };
+}
+
 function refuseIfAlive(held: string, folder: string): void {
   const holder = parse(held);
   // A torn or foreign file names nobody: treat it as stale rather than lock its owner out for ever.
   if (holder === undefined) return;
   if (holder.host !== hostname())
-    throw new StartupError(
+    throw new FolderInUseError(
       `The data folder ${folder} is held by process ${holder.pid} on host ${holder.host}. Stop it there, or ` +
         `delete ${join(folder, 'triptych.lock')} if that host is gone.`,
     );
   if (isRunning(holder))
-    throw new StartupError(
+    throw new FolderInUseError(
       `The data folder ${folder} is in use by process ${holder.pid}. Stop that process, or set another DATA_DIR.`,
     );
 }

@@ -2,7 +2,7 @@
 const NAME_OF_OURS = String.raw`\m(shared|checkpoints)("\s*\.|\s*\.\S)`;
 const PATH_TO_OURS = String.raw`^search_path=.*\m(shared|checkpoints)\M`;
 
-/** In LangGraph's tables the thread id stands for the tenant: it is derived from it. */
+/** In LangGraph's tables the thread id stands for the tenant, from which it is derived; the tenant itself may, too. */
 const FIRST_OF_KEY = `CASE WHEN schema = 'checkpoints' THEN 'thread_id' ELSE 'tenant_id' END`;
 
 /**
@@ -45,6 +45,7 @@ const RESERVED = `(VALUES
     ('shared.audit_log', 'UPDATE', 'change or delete what was recorded'),
     ('shared.audit_log', 'DELETE', 'change or delete what was recorded'),
     ('shared.usage', 'DELETE', 'reset what was used of a quota'),
+    ('shared.rate_buckets', 'DELETE', 'reset what was used of a rate'),
     ('shared.tenants', 'INSERT', 'write to it'), ('shared.tenants', 'UPDATE', 'write to it'),
     ('shared.tenants', 'DELETE', 'write to it'),
     ('shared.api_keys', 'INSERT', 'write to it'), ('shared.api_keys', 'UPDATE', 'write to it'),
@@ -122,12 +123,12 @@ export const RULES = `${CATALOGUE}
   SELECT name, 'the key ' || conname || ' does not begin with tenant_id'
     FROM tables JOIN pg_constraint k ON conrelid = id AND contype IN ('p', 'u', 'f')
     JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]
-   WHERE of_tenants AND attname <> ${FIRST_OF_KEY}
+   WHERE of_tenants AND attname NOT IN ('tenant_id', ${FIRST_OF_KEY})
   UNION ALL
   SELECT name, 'the unique index ' || indexrelid::regclass || ' does not begin with tenant_id'
     FROM tables JOIN pg_index i ON indrelid = id AND (indisunique OR indisexclusion)
     LEFT JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = indkey[0] -- an expression has none
-   WHERE of_tenants AND attname IS DISTINCT FROM ${FIRST_OF_KEY}
+   WHERE of_tenants AND coalesce(attname NOT IN ('tenant_id', ${FIRST_OF_KEY}), true)
   UNION ALL
   SELECT name, 'the runtime role may TRUNCATE it' FROM tables WHERE has_table_privilege($1::name, id, 'TRUNCATE')
   UNION ALL

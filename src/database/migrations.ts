@@ -5,6 +5,7 @@ import { IdempotencyKeys1795132800007 } from '../../migrations/1795132800007-ide
 import { Memories1795132800000 } from '../../migrations/1795132800000-memories.js';
 import { PendingEmbeddings1795132800013 } from '../../migrations/1795132800013-pending-embeddings.js';
 import { VectorSpaces1795132800014 } from '../../migrations/1795132800014-vector-spaces.js';
+import { RateBuckets1795132800015 } from '../../migrations/1795132800015-rate-buckets.js';
 import { Recall1795132800008 } from '../../migrations/1795132800008-recall.js';
 import { RecallMessages1795132800009 } from '../../migrations/1795132800009-recall-messages.js';
 import { RecentMessages1795132800010 } from '../../migrations/1795132800010-recent-messages.js';
@@ -31,4 +32,5 @@ export const migrations = [
   ContextReceipts1795132800012,
   PendingEmbeddings1795132800013,
   VectorSpaces1795132800014,
+  RateBuckets1795132800015,
 ];

@@ -9,9 +9,20 @@ import { MigrationDataSource } from './migration-data-source.js';
  * over.
  * @throws StartupError when it cannot be opened, its schema is behind, or a service uses the embedded engine
  */
-export async function withOwner<T>(
+export function withOwner<T>(options: TriptychOptions, work: (owner: DataSource) => Promise<T>): Promise<T> {
+  return withSchema(options, async (owner) => {
+    // As the service does: the embedded engine is always brought up to date.
+    if (!options.database.url) await owner.runMigrations();
+    else if (await owner.showMigrations())
+      throw new StartupError('The schema is behind. Run `npm run migration:run` with the same DATABASE_URL.');
+    return work(owner);
+  });
+}
+
+/** As {@link withOwner}, whatever state the schema is in. */
+export async function withSchema<T>(
   options: TriptychOptions,
-  work: (owner: DataSource) => Promise<T>,
+  work: (owner: MigrationDataSource) => Promise<T>,
 ): Promise<T> {
   const embedded = options.database.url ? undefined : await EmbeddedEngine.open(options.database.dataDir);
   try {
@@ -21,15 +32,10 @@ export async function withOwner<T>(
     } catch (error) {
       throw new StartupError(
         `The database cannot be opened: ${(error as Error).message}. Check DATABASE_URL.`,
+        { cause: error },
       );
     }
     try {
-      // As the service does: the embedded engine is always brought up to date.
-      if (embedded) await owner.runMigrations();
-      else if (await owner.showMigrations())
-        throw new StartupError(
-          'The schema is behind. Run `npm run migration:run` with the same DATABASE_URL.',
-        );
       return await work(owner);
     } finally {
       await owner.destroy();

@@ -44,7 +44,8 @@ export async function checkTextSearch(query: Query, name: string): Promise<void>
     );
 }
 
-async function checkExtension(query: Query): Promise<void> {
+/** @throws StartupError when the database has no pgvector, or too old a one */
+export async function checkExtension(query: Query): Promise<void> {
   const [installed] = await query<{ version: string }>(
     `SELECT extversion AS version FROM pg_extension WHERE extname = 'vector'`,
   );

@@ -1,11 +1,15 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Meter } from '../telemetry/meter.js';
 import type { Embedder } from './embedder.js';
 import { GuardedEmbedder } from './guarded-embedder.js';
 
 const STATES = ['closed', 'half-open', 'open'] as const;
 
-/** How the embeddings server does. Read when somebody asks, so a request pays nothing for it; none of the built-in embedder. */
-export function measureEmbeddings(registry: Registry, embedder: Embedder): void {
+/** From a server on the same machine to one that is given up after all its retries. */
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** How the embeddings server does; none of the built-in embedder. */
+export function measureEmbeddings(registry: Registry, embedder: Embedder, meter: Meter): void {
   if (!(embedder instanceof GuardedEmbedder)) return;
   const registers = [registry];
   new Counter({
@@ -28,7 +32,7 @@ export function measureEmbeddings(registry: Registry, embedder: Embedder): void 
       for (const state of STATES) this.set({ state }, embedder.state.name === state ? 1 : 0);
     },
   });
-  const lines = (name: string, help: string, of: 'running' | 'waiting') =>
+  const lines = (name: string, help: string, of: 'running' | 'waiting' | 'places') =>
     new Gauge({
       name,
       help,
@@ -40,4 +44,22 @@ export function measureEmbeddings(registry: Registry, embedder: Embedder): void 
     });
   lines('triptych_embedding_running', 'Requests to the embeddings server under way.', 'running');
   lines('triptych_embedding_waiting', 'Requests to the embeddings server that wait in line.', 'waiting');
+  lines('triptych_embedding_places', 'Requests to the embeddings server that may be under way at once.', 'places');
+  const duration = new Histogram({
+    name: 'triptych_embedding_duration_seconds',
+    help: 'Time of a request to the embeddings server, its wait in line and its retries included.',
+    labelNames: ['kind', 'outcome'],
+    buckets: SECONDS,
+    registers,
+  });
+  const texts = new Counter({
+    name: 'triptych_embedding_texts_total',
+    help: 'Texts that the embeddings server was sent, or would have been.',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  meter.on('embedding', ({ kind, outcome, ms, texts: count }) => {
+    duration.observe({ kind, outcome }, ms / 1_000);
+    texts.inc({ kind, outcome }, count);
+  });
 }

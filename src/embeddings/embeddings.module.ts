@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
+import { Meter } from '../telemetry/meter.js';
 import { createEmbedder, createEmbedders, type EmbeddingsOptions } from './create-embedder.js';
 import { Embedder } from './embedder.js';
 import { Embedders } from './embedders.js';
@@ -12,8 +13,8 @@ const MIN_QUERY_TIMEOUT_MS = 2_000;
   providers: [
     {
       provide: Embedder,
-      inject: [TRIPTYCH_OPTIONS],
-      useFactory: (options: TriptychOptions) => createEmbedder(embeddingsOf(options)),
+      inject: [TRIPTYCH_OPTIONS, Meter],
+      useFactory: (options: TriptychOptions, meter: Meter) => createEmbedder(embeddingsOf(options), meter),
     },
     {
       provide: Embedders,

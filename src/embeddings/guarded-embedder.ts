@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddingsUnavailableError, InvalidEmbeddingError } from '../errors.js';
+import type { Meter } from '../telemetry/meter.js';
+import { inClientSpan } from '../telemetry/spans.js';
 import { Bulkhead } from './bulkhead.js';
 import { Embedder, type EmbeddingKind } from './embedder.js';
 import { ProviderBreaker, type BreakerOptions, type BreakerState } from './provider-breaker.js';
@@ -19,6 +21,7 @@ export interface GuardOptions {
   /** How long a request waits in line, in milliseconds. */
   readonly waitMs: Readonly<Record<EmbeddingKind, number>>;
   readonly breaker?: BreakerOptions;
+  readonly meter?: Meter | undefined;
 }
 
 /** How a request to the provider ended; `not_asked`: the breaker was open, or the line too long. */
@@ -38,6 +41,8 @@ export interface RequestFigures {
   readonly kind: EmbeddingKind;
   readonly running: number;
   readonly waiting: number;
+  /** Requests that may be under way at once. */
+  readonly places: number;
   /** Since the process started. */
   readonly outcomes: Readonly<Record<RequestOutcome, number>>;
 }
@@ -97,7 +102,7 @@ export class GuardedEmbedder extends Embedder {
   get figures(): RequestFigures[] {
     return KINDS.map((kind) => {
       const { running, waiting } = this.#lanes.bulkheads[kind];
-      return { kind, running, waiting, outcomes: { ...this.#lanes.outcomes[kind] } };
+      return { kind, running, waiting, places: this.options.concurrency, outcomes: { ...this.#lanes.outcomes[kind] } };
     });
   }
 
@@ -115,7 +120,7 @@ export class GuardedEmbedder extends Embedder {
     let outcome: RequestOutcome = 'not_asked';
     const ask = async (): Promise<number[][]> => {
       try {
-        const vectors = await this.embedder.embed(batch, kind);
+        const vectors = await this.#asked(batch, kind);
         outcome = 'answered';
         return vectors;
       } catch (error) {
@@ -123,6 +128,7 @@ export class GuardedEmbedder extends Embedder {
         throw error;
       }
     };
+    const tell = this.options.meter?.start('embedding');
     try {
       // Nobody stands in line for a provider that is not asked.
       this.#breaker.check();
@@ -136,7 +142,20 @@ export class GuardedEmbedder extends Embedder {
       });
     } finally {
       this.#lanes.outcomes[kind][outcome] += 1;
+      tell?.({ kind, outcome, texts: batch.length });
     }
+  }
+
+  /** In a span that the provider is not told of: who asks here, and for what, is not for a third party. */
+  #asked(batch: readonly string[], kind: EmbeddingKind): Promise<number[][]> {
+    const attributes = {
+      'gen_ai.operation.name': 'embeddings',
+      'gen_ai.request.model': this.model,
+      'gen_ai.embeddings.dimension.count': this.dimensions,
+      'triptych.embedding.kind': kind,
+      'triptych.embedding.texts': batch.length,
+    };
+    return inClientSpan(`embeddings ${this.model}`, attributes, () => this.embedder.embed(batch, kind));
   }
 }
 

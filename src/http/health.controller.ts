@@ -37,7 +37,7 @@ export class HealthController {
   ) {}
 
   @Get('live')
-  @ApiOperation({ summary: 'The process runs and answers' })
+  @ApiOperation({ operationId: 'checkLiveness', summary: 'The process runs and answers' })
   @ApiOkResponse({ type: LiveView, description: 'Always, while it does.' })
   live(): { status: 'ok' } {
     return { status: 'ok' };
@@ -45,7 +45,10 @@ export class HealthController {
 
   @Get('ready')
   @UseFilters(ReportFilter)
-  @ApiOperation({ summary: 'The service can do its work: database, schema, embeddings' })
+  @ApiOperation({
+    operationId: 'checkReadiness',
+    summary: 'The service can do its work: database, schema, embeddings',
+  })
   @ApiOkResponse({ type: ReadyView, description: 'Each part and its state.' })
   @ApiServiceUnavailableResponse({ type: ReadyView, description: 'The part that is down.' })
   ready(): Promise<HealthCheckResult> {

@@ -9,7 +9,7 @@ export class MetricsController {
 
   @Get()
   @Header('content-type', Registry.PROMETHEUS_CONTENT_TYPE)
-  @ApiOperation({ summary: 'Metrics in the Prometheus text format' })
+  @ApiOperation({ operationId: 'readMetrics', summary: 'Metrics in the Prometheus text format' })
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   read(): Promise<string> {
     return this.registry.metrics();

@@ -1,6 +1,8 @@
-import type { FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { identityOf } from '../tenancy/authentication.guard.js';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import packageJson from '../../package.json' with { type: 'json' };
+
+/** From 1 ms, since much is answered in less than 5, to the 30 s after which statements are ended. */
+export const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** A registry of its own, so that several applications can live in one process. */
 export function createRegistry(): Registry {
@@ -9,68 +11,12 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** Measures each request by route pattern, never by path: a path holds ids, and labels must be few. */
-export function measureRequests(server: FastifyInstance, registry: Registry): void {
-  const duration = new Histogram({
-    name: 'triptych_http_request_duration_seconds',
-    help: 'Time to answer a request, by route and status.',
-    labelNames: ['method', 'route', 'status'],
+/** What runs, as the labels of a metric that is always 1. */
+export function tellBuild(registry: Registry, { engine }: { engine: string }): void {
+  new Gauge({
+    name: 'triptych_build_info',
+    help: 'Always 1; the labels say which version runs, on which Node.js and which engine.',
+    labelNames: ['version', 'node', 'engine'],
     registers: [registry],
-  });
-  server.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'none';
-    duration.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1_000);
-    done();
-  });
-}
-
-/** What tenants store, as far as it is known. */
-export interface StorageByTenant {
-  /** A request of the tenant was answered. */
-  served(tenantId: string): void;
-  /** By tenant, at once, from what was measured last. */
-  read(): ReadonlyMap<
-    string,
-    { sessions: number; messages: number; messageBytes: number; checkpointBytes: number }
-  >;
-}
-
-/** @param tenantLabel a value for each tenant, which many tenants make many; else their sums */
-export function measureStorage(
-  server: FastifyInstance,
-  registry: Registry,
-  storage: StorageByTenant,
-  { tenantLabel }: { tenantLabel: boolean },
-): void {
-  server.addHook('onResponse', (request, _reply, done) => {
-    const identity = identityOf(request);
-    if (identity) storage.served(identity.tenantId);
-    done();
-  });
-  const options = (name: string, help: string, kinds: string[] = []) => ({
-    ...{ name, help, labelNames: [...(tenantLabel ? ['tenant'] : []), ...kinds] },
-    registers: [registry],
-  });
-  const bytes = new Gauge({
-    ...options(
-      'triptych_storage_bytes',
-      'Bytes that the sessions of the tenants served by this process take, as last measured.',
-      ['kind'],
-    ),
-    // One reading for all three: this is the first to be collected.
-    collect: () => {
-      for (const gauge of [bytes, sessions, messages]) gauge.reset();
-      for (const [tenant, figure] of storage.read()) {
-        const labels = tenantLabel ? { tenant } : {};
-        bytes.inc({ ...labels, kind: 'messages' }, figure.messageBytes);
-        bytes.inc({ ...labels, kind: 'checkpoints' }, figure.checkpointBytes);
-        sessions.inc(labels, figure.sessions);
-        messages.inc(labels, figure.messages);
-      }
-    },
-  });
-  const sessions = new Gauge(
-    options('triptych_sessions', 'Sessions of the tenants served by this process, as last measured.'),
-  );
-  const messages = new Gauge(options('triptych_messages', 'Messages of those sessions, as last measured.'));
+  }).set({ version: packageJson.version, node: process.versions.node, engine }, 1);
 }

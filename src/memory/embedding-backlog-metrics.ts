@@ -9,19 +9,32 @@ export function measureEmbeddingBacklog(
   figures: Pick<PendingFigures, 'read'>,
 ): void {
   const registers = [registry];
-  const gauge = (name: 'pending' | 'parked', help: string) =>
+  const gauge = (name: string, help: string, of: 'pending' | 'parked' | 'overdueSeconds') =>
     new Gauge({
-      name: `triptych_embeddings_${name}`,
+      name,
       help,
       registers,
       collect() {
         const figure = figures.read();
-        if (figure) this.set(figure[name]);
+        if (figure) this.set(figure[of]);
         else this.remove();
       },
     });
-  gauge('pending', 'Memories of all tenants that wait for their vectors, as last counted.');
-  gauge('parked', 'Memories of all tenants that could not be embedded and were given up, as last counted.');
+  gauge(
+    'triptych_embeddings_pending',
+    'Memories of all tenants that wait for their vectors, as last counted.',
+    'pending',
+  );
+  gauge(
+    'triptych_embeddings_parked',
+    'Memories of all tenants that could not be embedded and were given up, as last counted.',
+    'parked',
+  );
+  gauge(
+    'triptych_embeddings_overdue_seconds',
+    'For how long the memory that was due first has waited for a worker, as last counted.',
+    'overdueSeconds',
+  );
   new Gauge({
     name: 'triptych_embeddings_migrating',
     help: 'Memories of all tenants that a migration is to give vectors of another model, by whether it gave them up.',

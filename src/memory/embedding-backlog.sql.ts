@@ -33,10 +33,12 @@ const COUNTS = `
   count(*) FILTER (WHERE s.space <> p.space AND p.parked_at IS NULL)::int AS migrating,
   count(*) FILTER (WHERE s.space <> p.space AND p.parked_at IS NOT NULL)::int AS "migratingParked"`;
 
-/** How many there are of all tenants. Run as the role of the background worker. */
+/** How many there are of all tenants, and for how long the one that was due first has been due. Run as the role of the background worker. */
 export const COUNT_ALL = `
-  SELECT ${COUNTS}
-    FROM (SELECT tenant_id, space, parked_at FROM shared.pending_embeddings) p
+  SELECT ${COUNTS},
+         coalesce(greatest(0, extract(epoch FROM now() - min(p.due_at) FILTER (WHERE p.parked_at IS NULL))), 0)::float8
+           AS "overdueSeconds"
+    FROM (SELECT tenant_id, space, parked_at, due_at FROM shared.pending_embeddings) p
     LEFT JOIN (SELECT tenant_id, space FROM shared.recall_settings) s USING (tenant_id)`;
 
 function countByTenant(condition: string): string {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
 import type { Embedder } from '../embeddings/embedder.js';
 import { vectorSpaceOf } from '../embeddings/vector-space.js';
+import { inLinkedSpan } from '../telemetry/spans.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { embedEach, reasonOf, type EmbeddingRound } from './embedding-rounds.js';
 import { PendingEmbeddings, type Claim } from './pending-embeddings.js';
@@ -201,7 +202,10 @@ export class EmbeddingWorker {
     const claim = await this.#queue.claim();
     if (!claim) return { outcome: 'nothing' };
     try {
-      return await this.#work(claim);
+      return await inLinkedSpan('embed pending memories', [], (span) => {
+        span.setAttribute('triptych.memories', claim.memories.length);
+        return this.#work(claim);
+      });
     } catch (error) {
       await this.#queue.release(claim, claim.memories).catch(() => undefined);
       throw error;

@@ -16,6 +16,7 @@ import {
 } from '../recall/lexical-index.js';
 import { Recall } from '../recall/recall.js';
 import { TenantSpaces } from '../recall/tenant-spaces.js';
+import { Meter } from '../telemetry/meter.js';
 import { AuditLog } from '../tenancy/audit-log.js';
 import { Idempotency } from '../tenancy/idempotency.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
@@ -74,6 +75,7 @@ export class LongTermMemory {
     idempotency: Idempotency,
     counter: TokenCounter,
     @Optional() backlog?: EmbeddingBacklog,
+    @Optional() meter?: Meter,
   ) {
     const { textSearch } = options.recall;
     this.#entries = new TenantRepository(database.dataSource, MemoryEntry, tenants);
@@ -89,7 +91,7 @@ export class LongTermMemory {
     });
     this.#history = new MemoryHistory(database, tenants);
     this.#index = new LexicalIndex(textSearch);
-    const recall = new Recall({ database, spaces, textSearch });
+    const recall = new Recall({ database, spaces, textSearch, meter });
     this.#search = new MemorySearch(database, recall, tenants, counter.encoding);
   }
 

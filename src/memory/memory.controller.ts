@@ -25,7 +25,7 @@ export class MemoryController {
 
   @Post()
   @AcceptsIdempotencyKey()
-  @ApiOperation({ summary: 'Store one memory' })
+  @ApiOperation({ operationId: 'storeMemory', summary: 'Store one memory' })
   @ApiCreatedResponse({ type: MemoryEntryView })
   store(@Body() { deduplicate, ...memory }: StoreOneMemoryRequest): Promise<MemoryEntry> {
     return this.memory.store(memory, optionsOf(deduplicate));
@@ -33,7 +33,7 @@ export class MemoryController {
 
   @Post('batch')
   @AcceptsIdempotencyKey(batch)
-  @ApiOperation({ summary: 'Store many memories, all or none' })
+  @ApiOperation({ operationId: 'storeMemories', summary: 'Store many memories, all or none' })
   @ApiCreatedResponse({ type: MemoryBatchView })
   async storeMany(
     @Body() { memories, deduplicate }: StoreMemoriesRequest,
@@ -42,14 +42,14 @@ export class MemoryController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'Memories, newest first' })
+  @ApiOperation({ operationId: 'listMemories', summary: 'Memories, newest first' })
   @ApiOkResponse({ type: MemoryPageView })
   list(@Query() query: ListMemoriesQuery): Promise<{ memories: MemoryEntry[]; nextCursor: string | null }> {
     return this.memory.list(query);
   }
 
   @Get(':memoryId')
-  @ApiOperation({ summary: 'One memory' })
+  @ApiOperation({ operationId: 'getMemory', summary: 'One memory' })
   @ApiOkResponse({ type: MemoryEntryView })
   @ApiProblem(404, 'There is no such memory.')
   get(@Param('memoryId') memoryId: string, @Query() { asOf }: GetMemoryQuery): Promise<MemoryEntry> {
@@ -57,7 +57,7 @@ export class MemoryController {
   }
 
   @Get(':memoryId/history')
-  @ApiOperation({ summary: 'Every revision of a memory, newest first' })
+  @ApiOperation({ operationId: 'getMemoryHistory', summary: 'Every revision of a memory, newest first' })
   @ApiOkResponse({ type: MemoryHistoryView })
   @ApiProblem(404, 'There is no such memory.')
   async history(@Param('memoryId') memoryId: string): Promise<{ revisions: MemoryRevision[] }> {
@@ -66,7 +66,7 @@ export class MemoryController {
 
   @Patch(':memoryId')
   @AcceptsIdempotencyKey()
-  @ApiOperation({ summary: 'Change parts of a memory; what is left out stays' })
+  @ApiOperation({ operationId: 'changeMemory', summary: 'Change parts of a memory; what is left out stays' })
   @ApiOkResponse({ type: MemoryEntryView })
   @ApiProblem(404, 'There is no such memory.')
   change(@Param('memoryId') memoryId: string, @Body() change: ChangeMemoryRequest): Promise<MemoryEntry> {
@@ -76,7 +76,7 @@ export class MemoryController {
   @Delete(':memoryId')
   @AcceptsIdempotencyKey()
   @HttpCode(204)
-  @ApiOperation({ summary: 'Delete a memory' })
+  @ApiOperation({ operationId: 'deleteMemory', summary: 'Delete a memory' })
   @ApiNoContentResponse()
   @ApiProblem(404, 'There is no such memory.')
   delete(@Param('memoryId') memoryId: string): Promise<void> {

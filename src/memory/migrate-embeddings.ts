@@ -15,7 +15,6 @@ import {
 } from '../errors.js';
 import { AuditLog } from '../tenancy/audit-log.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
-import type { MigrateCommand } from './embedding-command.js';
 import { EmbeddingWorker, type BacklogPace } from './embedding-worker.js';
 import { SpaceMigration } from './space-migration.js';
 
@@ -27,6 +26,17 @@ const LOOK_EVERY_MS = 250;
 const REPORT_EVERY_MS = 2_000;
 /** How long a database that is away is waited for. */
 const DATABASE_AWAY_MS = 300_000;
+
+export interface MigrateRequest {
+  readonly model: string;
+  readonly dimensions: number;
+  /** Undefined: all of them. */
+  readonly tenantId: string | undefined;
+  /** A tenant with memories that cannot be embedded goes over too. */
+  readonly allowParked: boolean;
+  /** Only counts. */
+  readonly dryRun: boolean;
+}
 
 export interface MigrateAnswer {
   /** The target, as `model/dimensions`. */
@@ -48,6 +58,8 @@ export interface MigrateRoom {
   /** All tenants that have memories. */
   readonly tenantIds: () => Promise<string[]>;
   readonly pace?: BacklogPace | undefined;
+  /** Takes a line about how far it is, for a person. */
+  readonly tell: (line: string) => void;
 }
 
 /**
@@ -55,7 +67,7 @@ export interface MigrateRoom {
  * work is in the queue, so services that run share it.
  * @throws StartupError, before anything is changed, when the provider has no such model; NotFoundError
  */
-export async function migrateEmbeddings(room: MigrateRoom, command: MigrateCommand): Promise<MigrateAnswer> {
+export async function migrateEmbeddings(room: MigrateRoom, command: MigrateRequest): Promise<MigrateAnswer> {
   const embedder = await probedEmbedder(room.options, command);
   return interruptible((signal) => new Migration(room, command, embedder, signal).run());
 }
@@ -70,7 +82,7 @@ class Migration {
 
   constructor(
     private readonly room: MigrateRoom,
-    private readonly command: MigrateCommand,
+    private readonly command: MigrateRequest,
     private readonly embedder: Embedder,
     private readonly signal: AbortSignal,
   ) {
@@ -166,7 +178,7 @@ class Migration {
         return await this.#as(tenantId, step);
       } catch (error) {
         if (!isDatabaseUnavailable(error) || performance.now() > until) throw error;
-        console.error(`waiting for the database: ${unavailabilityOf(error) ?? ''}`);
+        this.room.tell(`waiting for the database: ${unavailabilityOf(error) ?? ''}`);
         await this.#rest(4);
       }
     }
@@ -186,7 +198,7 @@ class Migration {
     const embedded = memories - [...this.#left.values()].reduce((sum, left) => sum + left, 0);
     const seconds = (performance.now() - this.#startedAt) / 1_000;
     const rate = Math.max(0, Math.round(embedded / Math.max(1, seconds)));
-    console.error(
+    this.room.tell(
       `${done} of ${tenants} tenants; of those begun ${Math.max(0, embedded)} of ${memories} memories, ${rate} a second`,
     );
   }
@@ -195,7 +207,7 @@ class Migration {
 /** Asked for one text first, so that a mistake is told before anything is changed. */
 async function probedEmbedder(
   options: TriptychOptions,
-  { model, dimensions }: MigrateCommand,
+  { model, dimensions }: MigrateRequest,
 ): Promise<Embedder> {
   const { embeddings } = options;
   const space = vectorSpaceOf({ model, dimensions });

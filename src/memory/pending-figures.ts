@@ -10,6 +10,8 @@ export interface PendingFigure {
   /** Those that a migration is to give vectors of another model, and of them those that were given up. */
   readonly migrating: number;
   readonly migratingParked: number;
+  /** For how long the memory that was due first has been due; 0 when none is. */
+  readonly overdueSeconds: number;
 }
 
 /** They are counted again when they are asked for and older than this. */

@@ -1,4 +1,6 @@
 import type { Database } from '../database/database.js';
+import type { Meter } from '../telemetry/meter.js';
+import { inSpan, inSyncSpan } from '../telemetry/spans.js';
 import { betweenTurns } from '../tenancy/tenant-turns.js';
 import { mergeCandidates, type Candidate } from './candidate.js';
 import { CandidateSearch, NOTHING, type RecallRequest } from './candidate-search.js';
@@ -25,6 +27,7 @@ export interface RecallParts {
   readonly spaces: TenantSpaces;
   /** The text search configuration of tenants that have none of their own. */
   readonly textSearch: string;
+  readonly meter?: Meter | undefined;
 }
 
 /**
@@ -41,20 +44,52 @@ export class Recall {
     this.#candidates = new CandidateSearch(parts.database);
   }
 
-  async find(asked: RecallRequest): Promise<Recalled> {
-    const { question, vector, degraded } = await this.#look(asked);
+  find(asked: RecallRequest): Promise<Recalled> {
+    const tell = this.parts.meter?.start('recall');
+    const attributes = { 'triptych.recall.mode': asked.mode, 'triptych.recall.limit': asked.limit };
+    return inSpan(
+      'recall',
+      async (span) => {
+        const { candidateCount, ...recalled } = await this.#find(asked);
+        const { exhaustive, degraded } = recalled;
+        span.setAttributes({
+          'triptych.recall.candidates': candidateCount,
+          'triptych.recall.results': recalled.ranked.length,
+          'triptych.recall.exhaustive': exhaustive,
+          'triptych.degraded': degraded.map(({ code }) => code),
+        });
+        tell?.({
+          mode: asked.mode,
+          candidates: candidateCount,
+          exhaustive,
+          degraded: degraded.map(({ code }) => code),
+        });
+        return recalled;
+      },
+      { attributes },
+    );
+  }
+
+  async #find(asked: RecallRequest): Promise<Recalled & { candidateCount: number }> {
+    const { question, vector, degraded } = await inSpan('recall question', () => this.#look(asked));
     const request: RecallRequest = degraded.length > 0 ? { ...asked, mode: 'lexical' } : asked;
     const { mode, limit, places } = request;
-    const [scanned, indexed] = await Promise.all([
-      places?.scanned ? this.#candidates.scan(request, places.scanned, question, vector) : [],
-      places?.indexed === false ? NOTHING : this.#candidates.inIndex(request, question, vector),
-    ]);
-    const ranked = rank(mergeCandidates([...indexed.candidates, ...scanned]), {
-      mode,
-      words: question.words,
-      semantic: vector?.tellsWords ? SEMANTIC_CHANNELS.builtIn : SEMANTIC_CHANNELS.model,
-    });
+    const [scanned, indexed] = await inSpan('recall candidates', () =>
+      Promise.all([
+        places?.scanned ? this.#candidates.scan(request, places.scanned, question, vector) : [],
+        places?.indexed === false ? NOTHING : this.#candidates.inIndex(request, question, vector),
+      ]),
+    );
+    const merged = mergeCandidates([...indexed.candidates, ...scanned]);
+    const ranked = inSyncSpan('recall rank', () =>
+      rank(merged, {
+        mode,
+        words: question.words,
+        semantic: vector?.tellsWords ? SEMANTIC_CHANNELS.builtIn : SEMANTIC_CHANNELS.model,
+      }),
+    );
     return {
+      candidateCount: merged.length,
       ranked: ranked.slice(0, limit),
       exhaustive: indexed.exhaustive,
       candidates: indexed.candidates,

@@ -1,4 +1,8 @@
-/** The statements that prune a thread. $1 is its stored thread id, but where another is named. */
+import { tenantOf } from './routed-statements.js';
+
+/** The statements that prune a thread. $1 is its stored thread id, which names the tenant. */
+
+const OF_TENANT = `tenant_id = ${tenantOf('$1')}`;
 
 /** What is known of every checkpoint, as `RetainedCheckpoint` wants it. */
 export const FIND_CHECKPOINTS = `
@@ -8,14 +12,14 @@ export const FIND_CHECKPOINTS = `
            parent_checkpoint_id IS NOT NULL AND checkpoint -> 'v' < '4' AS needs_parent,
            ARRAY (SELECT jsonb_object_keys(CASE jsonb_typeof(metadata -> 'counters_since_delta_snapshot')
              WHEN 'object' THEN metadata -> 'counters_since_delta_snapshot' END)) AS deltas
-      FROM checkpoints.checkpoints WHERE thread_id = $1
+      FROM checkpoints.checkpoints WHERE ${OF_TENANT} AND thread_id = $1
   ), channels AS (
     SELECT DISTINCT checkpoint_ns, unnest(deltas) AS channel FROM known
   )
   SELECT checkpoint_ns AS namespace, checkpoint_id AS id, parent_checkpoint_id AS "parentId",
          root_id AS "rootId", coalesce(needs_parent, false) AS "needsParent", deltas,
          ARRAY (SELECT b.channel FROM channels c JOIN checkpoints.checkpoint_blobs b USING (checkpoint_ns, channel)
-                 WHERE b.thread_id = $1 AND c.checkpoint_ns = k.checkpoint_ns
+                 WHERE b.${OF_TENANT} AND b.thread_id = $1 AND c.checkpoint_ns = k.checkpoint_ns
                    AND b.version = k.versions ->> b.channel AND b.type <> 'empty') AS held
     FROM known k`;
 
@@ -25,11 +29,11 @@ export const DELETE_CHECKPOINTS = `
     SELECT * FROM unnest($2::text[], $3::text[]) AS o (checkpoint_ns, checkpoint_id)
   ), checkpoints AS (
     DELETE FROM checkpoints.checkpoints c USING old
-     WHERE c.thread_id = $1 AND c.checkpoint_ns = old.checkpoint_ns AND c.checkpoint_id = old.checkpoint_id
+     WHERE c.${OF_TENANT} AND c.thread_id = $1 AND c.checkpoint_ns = old.checkpoint_ns AND c.checkpoint_id = old.checkpoint_id
     RETURNING 1
   ), writes AS (
     DELETE FROM checkpoints.checkpoint_writes w USING old
-     WHERE w.thread_id = $1 AND w.checkpoint_ns = old.checkpoint_ns AND w.checkpoint_id = old.checkpoint_id
+     WHERE w.${OF_TENANT} AND w.thread_id = $1 AND w.checkpoint_ns = old.checkpoint_ns AND w.checkpoint_id = old.checkpoint_id
     RETURNING 1
   )
   SELECT (SELECT count(*)::int FROM checkpoints) AS checkpoints, (SELECT count(*)::int FROM writes) AS writes`;
@@ -38,10 +42,11 @@ export const DELETE_CHECKPOINTS = `
 export const DELETE_BLOBS = `
   WITH named AS MATERIALIZED (
     SELECT DISTINCT checkpoint_ns, v.key AS channel, v.value AS version
-      FROM checkpoints.checkpoints, jsonb_each_text(checkpoint -> 'channel_versions') v WHERE thread_id = $1
+      FROM checkpoints.checkpoints, jsonb_each_text(checkpoint -> 'channel_versions') v
+     WHERE ${OF_TENANT} AND thread_id = $1
   ), gone AS (
     DELETE FROM checkpoints.checkpoint_blobs b
-     WHERE thread_id = $1 AND NOT EXISTS (
+     WHERE ${OF_TENANT} AND thread_id = $1 AND NOT EXISTS (
        SELECT FROM named n
         WHERE n.checkpoint_ns = b.checkpoint_ns AND n.channel = b.channel AND n.version = b.version)
     RETURNING 1
@@ -54,9 +59,9 @@ export const DELETE_BLOBS = `
  */
 export const DELETE_MESSAGES = `
   WITH stored AS (
-    SELECT blob FROM checkpoints.checkpoint_blobs WHERE thread_id = $1 AND type = $4
+    SELECT blob FROM checkpoints.checkpoint_blobs WHERE tenant_id = $2 AND thread_id = $1 AND type = $4
     UNION ALL
-    SELECT blob FROM checkpoints.checkpoint_writes WHERE thread_id = $1 AND type = $4
+    SELECT blob FROM checkpoints.checkpoint_writes WHERE tenant_id = $2 AND thread_id = $1 AND type = $4
   ), runs AS MATERIALIZED (
     SELECT DISTINCT (run ->> 0)::int AS first, (run ->> 1)::int AS last, (run ->> 2)::int AS revision,
            coalesce(run ->> 3, '') AS namespace

@@ -39,7 +39,7 @@ export class SessionController {
 
   @Post(':threadId/messages')
   @ApiParam({ name: 'threadId', schema: THREAD_ID })
-  @ApiOperation({ summary: 'Append messages to a thread, all or none' })
+  @ApiOperation({ operationId: 'appendMessages', summary: 'Append messages to a thread, all or none' })
   @ApiHeader({
     name: 'If-Match',
     description:
@@ -67,7 +67,7 @@ export class SessionController {
 
   @Get(':threadId/messages')
   @ApiParam({ name: 'threadId', schema: THREAD_ID })
-  @ApiOperation({ summary: 'The newest messages of a thread, oldest first' })
+  @ApiOperation({ operationId: 'readMessages', summary: 'The newest messages of a thread, oldest first' })
   @ApiHeader({
     name: 'If-None-Match',
     description: 'The ETag of an answer to the same request; 304 if the thread has not changed since.',
@@ -90,7 +90,7 @@ export class SessionController {
   }
 
   @Get()
-  @ApiOperation({ summary: 'The threads of the tenant, the last changed first' })
+  @ApiOperation({ operationId: 'listSessions', summary: 'The threads of the tenant, the last changed first' })
   @ApiOkResponse({ type: SessionPageView })
   list(@Query() query: ListSessionsQuery): Promise<SessionPageView> {
     return this.sessions.listSessions(query);
@@ -100,7 +100,7 @@ export class SessionController {
   @ApiParam({ name: 'threadId', schema: THREAD_ID })
   @HttpCode(204)
   @AcceptsIdempotencyKey()
-  @ApiOperation({ summary: 'End a session: the only way one ends' })
+  @ApiOperation({ operationId: 'clearSession', summary: 'End a session: the only way one ends' })
   @ApiNoContentResponse()
   @ApiProblem(404, 'There is no such thread.')
   clear(@Param('threadId') threadId: string): Promise<void> {

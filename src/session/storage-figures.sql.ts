@@ -22,16 +22,19 @@ export const MEASURE_TENANT = `
           FROM shared.session_messages WHERE tenant_id = $1 AND session_id = s.session_id) m
       CROSS JOIN LATERAL (
         SELECT coalesce(sum(pg_column_size(checkpoint) + pg_column_size(metadata)), 0) AS bytes
-          FROM checkpoints.checkpoints WHERE thread_id = s.key) c
+          FROM checkpoints.checkpoints WHERE tenant_id = $1 AND thread_id = s.key) c
       CROSS JOIN LATERAL (
         SELECT coalesce(sum(pg_column_size(blob)), 0) AS bytes
-          FROM checkpoints.checkpoint_blobs WHERE thread_id = s.key) b
+          FROM checkpoints.checkpoint_blobs WHERE tenant_id = $1 AND thread_id = s.key) b
       CROSS JOIN LATERAL (
         SELECT coalesce(sum(pg_column_size(blob)), 0) AS bytes
-          FROM checkpoints.checkpoint_writes WHERE thread_id = s.key) w
+          FROM checkpoints.checkpoint_writes WHERE tenant_id = $1 AND thread_id = s.key) w
   )
   SELECT count(*)::float8 AS sessions,
          coalesce(sum(t.message_count), 0)::float8 AS messages,
          coalesce(round(max(m.messages) * sum(t.weight) / max(m.weight)), 0)::float8 AS "messageBytes",
          coalesce(round(max(m.checkpoints) * sum(t.weight) / max(m.weight)), 0)::float8 AS "checkpointBytes"
     FROM threads t CROSS JOIN measured m`;
+
+/** Of all tenants and both schemas; it looks at files and reads no row. */
+export const MEASURE_DATABASE = `SELECT pg_database_size(current_database())::float8 AS bytes`;

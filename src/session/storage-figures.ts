@@ -1,10 +1,10 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { threadKey } from '../tenancy/thread-key.js';
-import { MEASURE_TENANT } from './storage-figures.sql.js';
+import { MEASURE_DATABASE, MEASURE_TENANT } from './storage-figures.sql.js';
 
-/** What a tenant has said, and the bytes that this takes. */
+/** What a tenant has said and what is known, and the bytes that this takes. */
 export interface StorageFigure {
   readonly sessions: number;
   /** Those that threads show. */
@@ -13,7 +13,13 @@ export interface StorageFigure {
   readonly messageBytes: number;
   /** Of LangGraph's tables. */
   readonly checkpointBytes: number;
+  readonly memories: number;
+  /** Of their contents, metadata and sources. */
+  readonly memoryBytes: number;
 }
+
+/** Injected where there are memories: a statement with the parameters $1 tenant, $2 memories to sample. */
+export const MEASURE_MEMORIES = Symbol('MEASURE_MEMORIES');
 
 interface Served {
   figure: StorageFigure | undefined;
@@ -29,6 +35,8 @@ const ROUND = 100;
 /** A tenant's threads are measured up to so many, or so many messages; what is beyond is in proportion. */
 const SAMPLED_THREADS = 1_000;
 const SAMPLED_MESSAGES = 20_000;
+const SAMPLED_MEMORIES = 1_000;
+const NO_MEMORIES = { memories: 0, memoryBytes: 0 };
 const LONGEST_MS = 5_000;
 
 /**
@@ -41,10 +49,13 @@ export class StorageFigures {
   readonly #served = new Map<string, Served>();
   readonly #logger = new Logger(StorageFigures.name);
   #underWay: Promise<void> | undefined;
+  #databaseBytes: number | undefined;
+  #databaseMeasuredAt = -Infinity;
 
   constructor(
     @Inject(Database) private readonly database: Database,
     private readonly tenants: TenantContext,
+    @Optional() @Inject(MEASURE_MEMORIES) private readonly measureMemories?: string,
   ) {}
 
   /** A request of the tenant was answered. */
@@ -63,8 +74,18 @@ export class StorageFigures {
     return figures;
   }
 
+  /** Of the whole database, as it was measured last. */
+  get databaseBytes(): number | undefined {
+    return this.#databaseBytes;
+  }
+
   /** Measures the tenants whose figures are the oldest, 100 at most, of those older than `maxAgeMs`. */
   async refresh({ maxAgeMs = MAX_AGE_MS }: { maxAgeMs?: number } = {}): Promise<void> {
+    if (performance.now() - this.#databaseMeasuredAt >= maxAgeMs) {
+      this.#databaseMeasuredAt = performance.now();
+      const [size] = await this.database.query<{ bytes: number }>(MEASURE_DATABASE);
+      this.#databaseBytes = size?.bytes;
+    }
     const due = [...this.#served]
       .filter(([, { measuredAt }]) => Date.now() - measuredAt >= maxAgeMs)
       .sort(([, a], [, b]) => a.measuredAt - b.measuredAt)
@@ -89,13 +110,14 @@ export class StorageFigures {
   #measure(tenantId: string): Promise<StorageFigure> {
     return this.database.unitOfWork(async () => {
       await this.database.query(`SELECT set_config('statement_timeout', $1, true)`, [String(LONGEST_MS)]);
-      const [figure] = await this.database.query<{ [Name in keyof StorageFigure]: number }>(MEASURE_TENANT, [
-        tenantId,
-        threadKey(tenantId, ''),
-        SAMPLED_THREADS,
-        SAMPLED_MESSAGES,
-      ]);
-      return figure as StorageFigure;
+      const [said] = await this.database.query<Omit<StorageFigure, keyof typeof NO_MEMORIES>>(
+        MEASURE_TENANT,
+        [tenantId, threadKey(tenantId, ''), SAMPLED_THREADS, SAMPLED_MESSAGES],
+      );
+      const [known = NO_MEMORIES] = this.measureMemories
+        ? await this.database.query<typeof NO_MEMORIES>(this.measureMemories, [tenantId, SAMPLED_MEMORIES])
+        : [];
+      return { ...(said as StorageFigure), ...known };
     });
   }
 }

@@ -29,6 +29,7 @@ import type { MessageLog } from './message-log.js';
 import { MessageResolver } from './message-resolver.js';
 import { PriorConversation } from './prior-conversation.js';
 import type { SessionLeases } from './session-leases.js';
+import { routed, type SaverStatements } from './routed-statements.js';
 import { TaskWrites } from './task-writes.js';
 import { TenantThreads } from './tenant-threads.js';
 import { WorkUnderWay } from './work-under-way.js';
@@ -62,6 +63,8 @@ export class TenantCheckpointer extends PostgresSaver {
     this.#parts = parts;
     this.#threads = new TenantThreads(parts.tenants);
     this.serde = new CheckpointSerializer(this.serde);
+    const saver = this as unknown as { SQL_STATEMENTS: SaverStatements };
+    saver.SQL_STATEMENTS = routed(saver.SQL_STATEMENTS);
     const rows = new CheckpointRows(parts.database, {
       getTuple: (config) => super.getTuple(config),
       dumpCheckpoint: (checkpoint) => this._dumpCheckpoint(checkpoint),
@@ -136,8 +139,10 @@ export class TenantCheckpointer extends PostgresSaver {
     ...[config, filter, before]: Parameters<PostgresSaver['_searchWhere']>
   ): [string, unknown[]] {
     const [where, values] = super._searchWhere(config, filter, before);
-    const ofTenant = `starts_with(thread_id, $${values.length + 1})`;
-    return [where ? `${where} AND ${ofTenant}` : `WHERE ${ofTenant}`, [...values, this.#threads.prefix]];
+    // First, since that is where the statement reads the tenant.
+    const shifted = where.replaceAll(/\$(\d+)/g, (_, place: string) => `$${Number(place) + 1}`);
+    const ofTenant = 'starts_with(thread_id, $1)';
+    return [shifted ? `${shifted} AND ${ofTenant}` : `WHERE ${ofTenant}`, [this.#threads.prefix, ...values]];
   }
 
   /** @throws SessionConflictError when it would drop what somebody else wrote, or bring back what was cleared */

@@ -1,7 +1,6 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import { ForbiddenError } from '../errors.js';
 import { Authenticator, type CredentialCarrier, type Identity } from './authenticator.js';
-import { requiredScope } from './required-scope.js';
+import { checkScope, requiredScope } from './required-scope.js';
 import { TenantLimits } from './tenant-limits.js';
 
 /** What the guard found out about each request; only this file writes it, so no client can. */
@@ -28,9 +27,7 @@ export class AuthenticationGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<CredentialCarrier & { method: string }>();
     const identity = await this.authenticator.authenticate(request);
     await this.limits.admit(identity.tenantId);
-    const scope = requiredScope(context.getHandler(), request.method);
-    if (!identity.scopes.has(scope) && !identity.scopes.has('admin'))
-      throw new ForbiddenError(`This needs a credential with the scope ${scope}.`);
+    checkScope(identity, requiredScope(context.getHandler(), request.method));
     identities.set(request, identity);
     return true;
   }

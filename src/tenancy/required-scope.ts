@@ -1,6 +1,7 @@
 import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 import 'reflect-metadata';
-import type { Scope } from './authenticator.js';
+import { ForbiddenError } from '../errors.js';
+import type { Identity, Scope } from './authenticator.js';
 
 const REQUIRED_SCOPE = 'triptych:required-scope';
 
@@ -16,4 +17,10 @@ export const RequireScope = (scope: Scope): CustomDecorator => SetMetadata(REQUI
 export function requiredScope(handler: object, httpMethod: string): Scope {
   const named = Reflect.getMetadata(REQUIRED_SCOPE, handler) as Scope | undefined;
   return named ?? (httpMethod === 'GET' || httpMethod === 'HEAD' ? 'read' : 'write');
+}
+
+/** @throws ForbiddenError when the credential has neither the scope nor `admin` */
+export function checkScope({ scopes }: Identity, scope: Scope): void {
+  if (!scopes.has(scope) && !scopes.has('admin'))
+    throw new ForbiddenError(`This needs a credential with the scope ${scope}.`);
 }

@@ -1,39 +1,17 @@
-import { jest } from '@jest/globals';
-import {
-  runExportCommand,
-  runImportCommand,
-  type BackupAnswer,
-} from '../../src/backup/backup-command-line.js';
+import type { BackupAnswer } from '../../src/backup/tenant-file.js';
 import type { TestDatabase } from '../support/engines.js';
+import { triptych, type Outcome } from '../support/triptych.js';
 
 export type Home = Pick<TestDatabase, 'settings'>;
-
-export interface Outcome {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** The settings of a database, as the environment has them. */
 export function environmentOf({ settings: { url, dataDir = '' } }: Home): Record<string, string> {
   return url ? { DATABASE_URL: url } : { DATA_DIR: dataDir };
 }
 
-/** `npm run export` or `import` in this process, on a database that no service of an embedded engine has open. */
-export async function backup(command: 'export' | 'import', home: Home, ...args: string[]): Promise<Outcome> {
-  const written = { log: '', error: '' };
-  const spies = (['log', 'error'] as const).map((stream) =>
-    jest.spyOn(console, stream).mockImplementation((text: unknown) => {
-      written[stream] += `${String(text)}\n`;
-    }),
-  );
-  try {
-    const run = command === 'export' ? runExportCommand : runImportCommand;
-    const status = await run(args, environmentOf(home));
-    return { status, stdout: written.log, stderr: written.error };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
+/** `triptych export` or `import` in this process, on a database that no service of an embedded engine has open. */
+export function backup(command: 'export' | 'import', home: Home, ...args: string[]): Promise<Outcome> {
+  return triptych(environmentOf(home), [command, ...args]);
 }
 
 /** Its answer; fails when it is refused. */

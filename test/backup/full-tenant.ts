@@ -214,6 +214,7 @@ function oddRows(tenant: string): string {
       SELECT tenant_id, memory_id, 'model/3', '2026-11-22 00:00:00.123456+00', 5, E'refused\n"twice"', now()
         FROM shared.agent_memories WHERE tenant_id = '${tenant}' AND retracted_at IS NOT NULL;
     INSERT INTO shared.usage VALUES ('${tenant}', '2026-05-08', 9007199254740993);
+    INSERT INTO shared.rate_buckets VALUES ('${tenant}', -1.0000000000000002, 1, '2026-05-08T10:00:00.123456Z');
     INSERT INTO shared.recall_documents
         (tenant_id, memory_id, agent_id, occurred_at, ends_in_question, length, chunks, content_key, lexemes)
       SELECT tenant_id, memory_id, 'a', '1000-01-01 00:00:00.123456+00', false, 0, 0, -9223372036854775808,

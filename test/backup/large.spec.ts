@@ -174,7 +174,7 @@ async function rowsOf(home: Home): Promise<number> {
 
 /** `npm run export` or `import`, as a process of its own. */
 function start(command: 'export' | 'import', home: Home, ...args: string[]): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', `src/backup/${command}-cli.ts`, ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/triptych.ts', command, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...environmentOf(home) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

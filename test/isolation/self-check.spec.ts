@@ -270,6 +270,7 @@ const BREAKS: Break[] = [
   right('INSERT', 'shared.api_keys', /may write to it/),
   right('DELETE', 'shared.api_keys', /may write to it/),
   right('DELETE', 'shared.usage', /may reset what was used of a quota/),
+  right('DELETE', 'shared.rate_buckets', /may reset what was used of a rate/),
   object(
     'everybody may update a column',
     'GRANT UPDATE (details) ON shared.audit_log TO PUBLIC',

@@ -18,7 +18,7 @@ import { ModuleRef } from '@nestjs/core';
 import { Database } from '../../src/database/database.js';
 import { NotFoundError, SessionBusyError } from '../../src/errors.js';
 import { checkpointsToKeep, type RetainedCheckpoint } from '../../src/session/checkpoint-retention.js';
-import type { PruneAnswer } from '../../src/session/session-command-line.js';
+import type { PruneAnswer } from '../../src/session/prune-threads.js';
 import { SessionStore } from '../../src/session/session-store.js';
 import { TenantContext } from '../../src/tenancy/tenant-context.js';
 import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';

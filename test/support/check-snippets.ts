@@ -3,7 +3,7 @@ import ts from 'typescript';
 
 /**
  * Compiles pieces of TypeScript, each as a file of its own, as a reader's compiler would: with the settings
- * of this repository, and `triptych` meaning `src/index.ts`.
+ * of this repository, and the sources of `triptych` and `triptych-client`.
  * @param snippets name to code
  * @returns what the compiler says against them, one line each
  */
@@ -18,7 +18,11 @@ export function checkSnippets(snippets: ReadonlyMap<string, string>): string[] {
       tsBuildInfoFile: undefined,
       declaration: false,
       noEmit: true,
-      paths: { triptych: ['./src/index.ts'] },
+      paths: {
+        triptych: ['./src/index.ts'],
+        'triptych-client': ['./packages/client/src/index.ts'],
+        'triptych-client/langchain': ['./packages/client/src/langchain.ts'],
+      },
     },
     process.cwd(),
   );

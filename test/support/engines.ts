@@ -16,7 +16,7 @@ export interface TestDatabase {
 
 type CreateDatabase = (options?: { empty?: boolean }) => Promise<TestDatabase>;
 
-const embedded: CreateDatabase = ({ empty = false } = {}) => {
+export const embedded: CreateDatabase = ({ empty = false } = {}) => {
   const archive = join(process.env['TRIPTYCH_TEST_FOLDER'] ?? '', 'embedded.tar');
   return Promise.resolve({
     engine: 'embedded',

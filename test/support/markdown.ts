@@ -5,6 +5,7 @@ export const DOCUMENTS: readonly string[] = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'packages/client/README.md',
   ...readdirSync('docs')
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
@@ -31,10 +32,13 @@ export function tableRows(document: string): string[][] {
     );
 }
 
-/** Targets of links to other files or headings, without those to the web. */
+/** Targets of links to other files or headings, and of pictures, without those to the web. */
 export function relativeLinks(document: string): string[] {
   const prose = textOf(document).replaceAll(/^( *)```.*?^\1```$/gms, '');
-  const targets = Array.from(prose.matchAll(/\]\(([^)]+)\)/g), ([, target = '']) => target);
+  const targets = Array.from(
+    prose.matchAll(/\]\(([^)]+)\)|\bsrc(?:set)?="([^"]+)"/g),
+    ([, target, picture]) => target ?? picture ?? '',
+  );
   return targets.filter((target) => !/^\w+:/.test(target));
 }
 

@@ -21,14 +21,22 @@ export class TestService {
     readonly url: string,
   ) {}
 
-  static async start(database: TestDatabase, settings: TriptychSettings = {}): Promise<TestService> {
+  /** @param consoleFolder of a console built for the test; absent: the one in `dist/`, if there is one */
+  static async start(
+    database: TestDatabase,
+    settings: TriptychSettings = {},
+    { consoleFolder }: { consoleFolder?: string } = {},
+  ): Promise<TestService> {
     const options = checkOptions({
       log: { level: 'silent' },
       ...settings,
       http: { shutdownDelayMs: 0, ...settings.http },
       database: database.settings,
     });
-    const app = await createApp(options, database.seed && { seed: database.seed });
+    const app = await createApp(options, {
+      ...(database.seed && { seed: database.seed }),
+      ...(consoleFolder !== undefined && { consoleFolder }),
+    });
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address() as AddressInfo;
     return new TestService(app, `http://127.0.0.1:${port}`);

@@ -1,0 +1,135 @@
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
+import { Redirect, Route, Router, Switch, useLocation } from 'wouter';
+import { fetchConfig, type ConsoleConfig } from './api/config.js';
+import { asProblem, type ApiProblem } from './api/problem.js';
+import { Busy } from './components/Busy.js';
+import { EmptyState } from './components/EmptyState.js';
+import { LiveRegion } from './components/LiveRegion.js';
+import { ProblemMessage } from './components/ProblemMessage.js';
+import {
+  forgetCredential,
+  storeCredential,
+  storedCredential,
+  type Credential,
+} from './credential/credential.js';
+import { SignedIn } from './credential/SignedIn.js';
+import { Layout } from './layout/Layout.js';
+import { SignInView } from './sign-in/SignInView.js';
+
+const SessionsView = lazy(() =>
+  import('./sessions/SessionsView.js').then(({ SessionsView }) => ({ default: SessionsView })),
+);
+const MemoriesView = lazy(() =>
+  import('./memories/MemoriesView.js').then(({ MemoriesView }) => ({ default: MemoriesView })),
+);
+const CompileView = lazy(() =>
+  import('./compile/CompileView.js').then(({ CompileView }) => ({ default: CompileView })),
+);
+const ImportView = lazy(() =>
+  import('./import/ImportView.js').then(({ ImportView }) => ({ default: ImportView })),
+);
+
+/** The console: what the service says of itself first, then the sign-in or the views. */
+export function App(): ReactNode {
+  const [config, setConfig] = useState<ConsoleConfig>();
+  const [problem, setProblem] = useState<ApiProblem>();
+  const load = (): void => {
+    setProblem(undefined);
+    fetchConfig().then(setConfig, (error: unknown) => {
+      setProblem(asProblem(error));
+    });
+  };
+  useEffect(load, []);
+  if (problem)
+    return (
+      <main className="page">
+        <ProblemMessage problem={problem} onRetry={load} />
+      </main>
+    );
+  if (!config) return null;
+  return (
+    <Router base={import.meta.env.BASE_URL.replace(/\/$/, '')}>
+      <Console config={config} />
+      <LiveRegion />
+    </Router>
+  );
+}
+
+/** Whoever is signed in, and the how-manieth sign-in of this page that is. */
+interface SignIn {
+  readonly credential: Credential | undefined;
+  readonly turn: number;
+}
+
+function Console({ config }: { readonly config: ConsoleConfig }): ReactNode {
+  const [{ credential, turn }, setSignIn] = useState<SignIn>(() => ({ credential: usable(config), turn: 0 }));
+  const [location, navigate] = useLocation();
+  const change = (next: Credential | undefined): void => {
+    setSignIn(({ turn }) => ({ credential: next, turn: turn + 1 }));
+  };
+  if (!credential)
+    return (
+      <SignInView
+        config={config}
+        onSignIn={(next) => {
+          storeCredential(next);
+          change(next);
+          if (location === '/sign-in') navigate('/sessions', { replace: true });
+        }}
+      />
+    );
+  return (
+    <SignedIn
+      key={turn}
+      authMode={config.authMode}
+      credential={credential}
+      onSignOut={() => {
+        forgetCredential();
+        change(undefined);
+        navigate('/sign-in');
+      }}
+    >
+      <Layout>
+        <Suspense fallback={<Busy label="Loading" />}>
+          <Views />
+        </Suspense>
+      </Layout>
+    </SignedIn>
+  );
+}
+
+function Views(): ReactNode {
+  return (
+    <Switch>
+      <Route path="/sessions/*?">
+        <SessionsView />
+      </Route>
+      <Route path="/memories/*?">
+        <MemoriesView />
+      </Route>
+      <Route path="/compile/*?">
+        <CompileView />
+      </Route>
+      <Route path="/import/*?">
+        <ImportView />
+      </Route>
+      <Route path="/">
+        <Redirect to="/sessions" replace />
+      </Route>
+      <Route path="/sign-in">
+        <Redirect to="/sessions" replace />
+      </Route>
+      <Route>
+        <EmptyState title="There is nothing at this address">
+          <p>Choose a view above.</p>
+        </EmptyState>
+      </Route>
+    </Switch>
+  );
+}
+
+/** A credential of another mode than the service's is of no use: somebody restarted it otherwise. */
+function usable({ authMode }: ConsoleConfig): Credential | undefined {
+  const stored = storedCredential();
+  return stored?.kind === (authMode === 'dev' ? 'tenant' : 'bearer') ? stored : undefined;
+}

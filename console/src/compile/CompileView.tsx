@@ -1,0 +1,62 @@
+import { useEffect, type ReactNode } from 'react';
+import { asProblem } from '../api/problem.js';
+import { announce } from '../components/announce.js';
+import { EmptyState } from '../components/EmptyState.js';
+import { useKept } from '../layout/useKept.js';
+import { usePath } from '../layout/path.js';
+import { useTitle } from '../layout/useTitle.js';
+import { CompileForm } from './CompileForm.js';
+import { CompileResult } from './CompileResult.js';
+import { EMPTY_FORM, requestOf } from './compile-form.js';
+import { barInWords, tokenBar } from './token-bar.js';
+import { useCompile } from './useCompile.js';
+import type { CompileRun } from './working-context.js';
+import './compile.css';
+
+/** Makes a working context and explains it: `/compile`, or `/compile/<thread>`. */
+export function CompileView(): ReactNode {
+  useTitle('Compile');
+  const [, threadId] = usePath();
+  const [form, setForm] = useKept('compile.form', { ...EMPTY_FORM, threadId: threadId ?? '' });
+  // Whoever comes from a thread wants that one; what else was typed stays.
+  useEffect(() => {
+    if (threadId !== undefined && threadId !== form.threadId) setForm({ ...form, threadId });
+  }, [threadId]);
+  const [run, setRun] = useKept<CompileRun | undefined>('compile.run', undefined);
+  const [pinned, setPinned] = useKept<CompileRun | undefined>('compile.pinned', undefined);
+  const compile = useCompile((done) => {
+    setRun(done);
+    announce(`Compiled. ${barInWords(tokenBar(done.answer))}`);
+  });
+  return (
+    <div className="compile">
+      <div className="compile-side">
+        <h1>Compile</h1>
+        <p className="muted small">
+          What a model sees next of a thread, of what is remembered, and of a task.
+        </p>
+        <CompileForm
+          form={form}
+          onChange={setForm}
+          onCompile={(changed) => {
+            compile.mutate(requestOf(changed));
+          }}
+          isPending={compile.isPending}
+          problem={compile.error && asProblem(compile.error)}
+        />
+      </div>
+      <div className="compile-main" aria-busy={compile.isPending}>
+        {run ? (
+          <CompileResult run={run} pinned={pinned} onPin={setPinned} />
+        ) : (
+          <EmptyState title="Nothing is compiled yet">
+            <p>
+              Choose a thread, say what the model is to do, and compile. You see what goes into the prompt,
+              what does not, and why.
+            </p>
+          </EmptyState>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,48 @@
+import { useState } from 'react';
+import { listSessions } from 'triptych-client';
+import { Api } from '../api/api.js';
+import type { AuthMode } from '../api/config.js';
+import { asProblem, type ApiProblem } from '../api/problem.js';
+import type { Credential } from '../credential/credential.js';
+import { CREDENTIAL_KINDS } from './credential-kinds.js';
+
+interface SigningIn {
+  readonly typed: string;
+  readonly setTyped: (typed: string) => void;
+  /** What is wrong with what was typed. */
+  readonly fault: string | undefined;
+  /** Why the service refused it. */
+  readonly problem: ApiProblem | undefined;
+  readonly isPending: boolean;
+  readonly submit: () => Promise<void>;
+}
+
+/** Asks the service whether a credential is good before anybody is signed in with it. */
+export function useSignIn(
+  authMode: AuthMode,
+  onSignIn: (credential: Credential) => void,
+  initially = '',
+): SigningIn {
+  const kind = CREDENTIAL_KINDS[authMode];
+  const [typed, setTyped] = useState(initially);
+  const [fault, setFault] = useState<string>();
+  const [problem, setProblem] = useState<ApiProblem>();
+  const [isPending, setPending] = useState(false);
+  const submit = async (): Promise<void> => {
+    const wrong = kind.fault(typed.trim());
+    setFault(wrong);
+    setProblem(undefined);
+    if (wrong !== undefined) return;
+    const credential = kind.of(typed.trim());
+    setPending(true);
+    try {
+      await new Api(credential).run((client) => listSessions({ client, query: { limit: 1 } }));
+      onSignIn(credential);
+    } catch (error) {
+      setProblem(asProblem(error));
+    } finally {
+      setPending(false);
+    }
+  };
+  return { typed, setTyped, fault, problem, isPending, submit };
+}

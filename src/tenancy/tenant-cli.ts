@@ -1,4 +1,0 @@
-import 'reflect-metadata';
-import { runTenantCommand } from './tenant-command-line.js';
-
-process.exitCode = await runTenantCommand(process.argv.slice(2));

@@ -1,0 +1,140 @@
+import axe from 'axe-core';
+import assert from 'node:assert/strict';
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
+
+/** Whatever should happen does within this, on a slow machine too; in milliseconds. */
+const PATIENCE_MS = 30_000;
+
+interface Finding {
+  readonly id: string;
+  readonly impact: string | null;
+  readonly help: string;
+  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];
+}
+
+/** A tab on the console, which remembers what went wrong in it. */
+export class ConsolePage {
+  /** Refusals of the content security policy, errors of the page and its console, and dialogs that it opened. */
+  readonly faults: string[] = [];
+
+  private constructor(
+    readonly page: Page,
+    readonly context: BrowserContext,
+    readonly url: string,
+  ) {}
+
+  /**
+   * Opens an empty tab with a storage of its own.
+   * @param url of the service
+   */
+  static async open(
+    browser: Browser,
+    url: string,
+    options: BrowserContextOptions = {},
+  ): Promise<ConsolePage> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    context.setDefaultTimeout(PATIENCE_MS);
+    const page = await context.newPage();
+    const tab = new ConsolePage(page, context, url);
+    page.on('console', (message) => {
+      // An answer that is no success is told there, too; the views show it.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        tab.faults.push(message.text());
+    });
+    page.on('pageerror', (error) => tab.faults.push(String(error)));
+    page.on('dialog', (dialog) => {
+      tab.faults.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    return tab;
+  }
+
+  /** @param path behind `/console` */
+  async go(path = ''): Promise<void> {
+    await this.page.goto(`${this.url}/console${path}`);
+  }
+
+  /** Opens a path as somebody who signs in there: in development mode by a tenant, else by a key or token. */
+  async signIn(credential: string, path = '/sessions'): Promise<void> {
+    await this.go(path);
+    await this.page.getByLabel(/^(Tenant|API key|Token)/).fill(credential);
+    await this.button('Sign in').click();
+    await this.page.getByRole('navigation', { name: 'Views' }).waitFor();
+  }
+
+  async signOut(): Promise<void> {
+    await this.button('Sign out').click();
+    await this.heading('Sign in').waitFor();
+  }
+
+  /** Goes to a view by its link in the navigation. */
+  async view(name: 'Sessions' | 'Memories' | 'Compile' | 'Import'): Promise<void> {
+    await this.page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name }).click();
+    await this.heading(name).waitFor();
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.page.getByRole('button', { name, exact: true });
+  }
+
+  heading(name: string | RegExp): Locator {
+    return this.page.getByRole('heading', { name, exact: true });
+  }
+
+  /** A row of a list. */
+  row(name: string | RegExp): Locator {
+    return this.page.getByRole('row', { name });
+  }
+
+  /** Scrolls a list to its end, as far as it is known, and waits for what is loaded then. */
+  async scrollToEnd(list: Locator): Promise<void> {
+    await list.evaluate((element: unknown) => {
+      const scrolled = element as { scrollTo: (x: number, y: number) => void; scrollHeight: number };
+      scrolled.scrollTo(0, scrolled.scrollHeight);
+    });
+    await list.getByRole('row').first().waitFor();
+  }
+
+  /** What is said to a screen reader, sooner or later. */
+  async hears(text: string): Promise<void> {
+    await this.page.locator('#announcements').filter({ hasText: text }).waitFor({ state: 'attached' });
+  }
+
+  /** No rule of axe-core (WCAG 2.2 A and AA, and its best practices) is broken seriously or critically. */
+  async expectAccessible(): Promise<void> {
+    // The policy of the page refuses a script element; the protocol of the browser needs none.
+    await this.page.evaluate(axe.source);
+    const findings = await this.page.evaluate<Finding[]>(
+      `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations)`,
+    );
+    const grave = findings.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+    const told = grave.map(({ id, help, nodes }) => ({
+      id,
+      help,
+      where: nodes.map(({ failureSummary, html }) => [html, failureSummary]),
+    }));
+    assert.deepEqual(told, []);
+  }
+
+  /** Nothing is wider than the window. */
+  async expectNoSidewaysScroll(): Promise<void> {
+    const widths = await this.page.evaluate<[number, number]>(
+      `[document.documentElement.scrollWidth, document.documentElement.clientWidth]`,
+    );
+    assert.ok(widths[0] <= widths[1], `The page is ${widths[0]} px wide in a window of ${widths[1]} px.`);
+  }
+
+  /** No script of somebody else ran, the policy refused nothing, and the page threw no error. */
+  expectNoFaults(): void {
+    assert.deepEqual(this.faults, []);
+  }
+
+  /** @param path of a PNG file */
+  async screenshot(path: string): Promise<void> {
+    await this.page.screenshot({ path, animations: 'disabled', caret: 'hide' });
+  }
+
+  close(): Promise<void> {
+    return this.context.close();
+  }
+}
