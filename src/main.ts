@@ -35,7 +35,8 @@ try {
   stop.started(app, options.http, tracing);
   await listen(app, options.http);
   const url = await app.getUrl();
-  console.error(`Triptych listens on ${url}; its API is described at ${url}/docs`);
+  const page = options.console.enabled ? `, and its console is at ${url}/console` : '';
+  console.error(`Triptych listens on ${url}; its API is described at ${url}/docs${page}`);
 } catch (error) {
   if (!stop.isClosing) refuse(error);
 }

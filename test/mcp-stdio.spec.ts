@@ -1,5 +1,5 @@
 // Over 200 lines: the two ways of `triptych mcp`, each with what can go wrong.
-import { Client, type Transport } from '@modelcontextprotocol/client';
+import { type Client, type Transport } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -495,6 +495,13 @@ describeOnEachEngine('/mcp', (createDatabase) => {
     expect(await rawPost(service.url, { origin: service.url, ...bearer(keyOf('red')) })).toBe(200);
   });
 
+  it('is not there with MCP=false', async () => {
+    const without = await TestService.start(database, { mcp: { enabled: false } });
+    const answer = await without.send('POST', '/mcp', message('ping'), { ...ACCEPT, 'x-tenant-id': 'red' });
+    await without.stop();
+    expect(answer.status).toBe(404);
+  });
+
   it('is measured by its route', async () => {
     await post(message('ping'));
     expect((await service.send('GET', '/metrics')).text).toMatch(/route="\/mcp",status="200"/);

@@ -37,6 +37,8 @@ let proxy: PlainProxy;
 const environment = (): Record<string, string> => ({
   DATABASE_URL: database.settings.url ?? '',
   DATABASE_POOL_SIZE: '5',
+  // Time for the proxy to see that a replica is going, on a busy machine too.
+  SHUTDOWN_DELAY_MS: '2000',
   AUTH_MODE: 'api-key',
   TENANT_CONCURRENCY: '0',
   OPENAI_BASE_URL: provider.url,
@@ -88,10 +90,11 @@ async function insist(
 ): Promise<{ said: Said; repeated: (number | 'broken')[] }> {
   const headers = { 'idempotency-key': randomUUID() };
   const repeated: (number | 'broken')[] = [];
-  for (const end = Date.now() + WITHIN_MS; Date.now() < end; await sleep(50)) {
+  for (const end = Date.now() + WITHIN_MS; Date.now() < end;) {
     const said = await send(key, 'POST', path, body, { headers }).catch(() => undefined);
     if (said && said.status !== 502 && said.status !== 409) return { said, repeated };
     repeated.push(said?.status ?? 'broken');
+    await sleep(50);
   }
   throw new Error(`No answer to ${path} within ${WITHIN_MS} ms: ${repeated.join(', ')}`);
 }
@@ -116,8 +119,10 @@ async function expectAllOnce(key: string, thread: string, clients: readonly stri
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + WITHIN_MS; !(await isSo()); await sleep(50))
+  for (const end = Date.now() + WITHIN_MS; !(await isSo());) {
     if (Date.now() > end) throw new Error(`It was not so within ${WITHIN_MS} ms.`);
+    await sleep(50);
+  }
 }
 
 /** What the database holds of all tenants, past every policy. */
@@ -229,7 +234,8 @@ async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[
     });
 
     it('a rate is that of the tenant, however many answer for it', async () => {
-      const rate = 10;
+      // So low that the slowest machine asks for many times as much.
+      const rate = 2;
       const { key } = await tenant('rates', { rateLimit: rate });
       const start = performance.now();
       const flood = async (): Promise<number[]> =>
@@ -244,7 +250,7 @@ async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[
       const seconds = (performance.now() - start) / 1_000;
       const admitted = statuses.filter((status) => status === 200).length;
       expect(statuses.filter((status) => status !== 200 && status !== 429)).toEqual([]);
-      // As docs/scaling.md has it. Three limits of their own would let in 60 at once, and 30 each second.
+      // As docs/scaling.md has it. Three limits of their own would let in 12 at once, and 6 each second.
       expect(admitted).toBeLessThanOrEqual(rate * (seconds + 2) + REPLICAS * Math.max(1, rate / 10));
       expect(admitted).toBeGreaterThanOrEqual(rate * 2);
       const [bucket] = await sql<{ tokens: number }>(
@@ -376,7 +382,7 @@ async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[
       proxy.serve(urls());
       await Promise.all(work);
       await expectAllOnce(key, 't', clients);
-    });
+    }, 300_000);
 
     it('a rolling restart fails no request', async () => {
       const { key } = await tenant('rolls');
@@ -393,7 +399,7 @@ async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[
             sent.push(content);
             repeats.push(...repeated);
             answers.push(said.status, (await send(key, 'GET', '/v1/sessions/t/messages?limit=1')).status);
-            await sleep(50);
+            await sleep(100);
           }
           await rolling;
           return sent;
@@ -415,9 +421,10 @@ async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[
       // A write on a kept connection that closes in that moment is the client's to repeat, and nothing else.
       expect(repeats.filter((why) => why !== 502)).toEqual([]);
       expect(repeats.length).toBeLessThanOrEqual(REPLICAS);
-      const kept = (await contentsOf(key, 't')).map(({ content }) => content);
-      expect(new Set(kept).size).toBe(kept.length);
-      expect(kept).toEqual(expect.arrayContaining(clients.flat().slice(-100)));
-    });
+      const kept = await sql<{ content: string }>(
+        `SELECT body ->> 'content' AS content FROM shared.session_messages WHERE tenant_id = 'rolls'`,
+      );
+      expect(kept.map(({ content }) => content).toSorted()).toEqual(clients.flat().toSorted());
+    }, 300_000);
   },
 );

@@ -1,9 +1,7 @@
-import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
-import { Redirect, Route, Router, Switch, useLocation } from 'wouter';
+import { useEffect, useState, type ReactNode } from 'react';
+import { Router, useLocation } from 'wouter';
 import { fetchConfig, type ConsoleConfig } from './api/config.js';
 import { asProblem, type ApiProblem } from './api/problem.js';
-import { Busy } from './components/Busy.js';
-import { EmptyState } from './components/EmptyState.js';
 import { LiveRegion } from './components/LiveRegion.js';
 import { ProblemMessage } from './components/ProblemMessage.js';
 import {
@@ -14,20 +12,8 @@ import {
 } from './credential/credential.js';
 import { SignedIn } from './credential/SignedIn.js';
 import { Layout } from './layout/Layout.js';
+import { Views } from './layout/Views.js';
 import { SignInView } from './sign-in/SignInView.js';
-
-const SessionsView = lazy(() =>
-  import('./sessions/SessionsView.js').then(({ SessionsView }) => ({ default: SessionsView })),
-);
-const MemoriesView = lazy(() =>
-  import('./memories/MemoriesView.js').then(({ MemoriesView }) => ({ default: MemoriesView })),
-);
-const CompileView = lazy(() =>
-  import('./compile/CompileView.js').then(({ CompileView }) => ({ default: CompileView })),
-);
-const ImportView = lazy(() =>
-  import('./import/ImportView.js').then(({ ImportView }) => ({ default: ImportView })),
-);
 
 /** The console: what the service says of itself first, then the sign-in or the views. */
 export function App(): ReactNode {
@@ -90,41 +76,9 @@ function Console({ config }: { readonly config: ConsoleConfig }): ReactNode {
       }}
     >
       <Layout>
-        <Suspense fallback={<Busy label="Loading" />}>
-          <Views />
-        </Suspense>
+        <Views />
       </Layout>
     </SignedIn>
-  );
-}
-
-function Views(): ReactNode {
-  return (
-    <Switch>
-      <Route path="/sessions/*?">
-        <SessionsView />
-      </Route>
-      <Route path="/memories/*?">
-        <MemoriesView />
-      </Route>
-      <Route path="/compile/*?">
-        <CompileView />
-      </Route>
-      <Route path="/import/*?">
-        <ImportView />
-      </Route>
-      <Route path="/">
-        <Redirect to="/sessions" replace />
-      </Route>
-      <Route path="/sign-in">
-        <Redirect to="/sessions" replace />
-      </Route>
-      <Route>
-        <EmptyState title="There is nothing at this address">
-          <p>Choose a view above.</p>
-        </EmptyState>
-      </Route>
-    </Switch>
   );
 }
 

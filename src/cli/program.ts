@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { backupCommands } from './backup.commands.js';
 import { CommandLine } from './command-line.js';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type * as Operations from 'triptych-client';
 import type { TriptychClient, TriptychConnectionError, TriptychProblem } from 'triptych-client';
 import type { ClientOptions } from '../config/client-options.js';
 import { Refusal, STATUS, statusOf } from './failure.js';
@@ -24,7 +25,7 @@ export function asksService(command: Command): Command {
 }
 
 /** The operations of the service, and a client of it to call them with. */
-export type Service = typeof import('triptych-client') & { readonly client: TriptychClient };
+export type Service = typeof Operations & { readonly client: TriptychClient };
 
 /**
  * Runs `work` with a client of the service.

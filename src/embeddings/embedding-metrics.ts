@@ -44,7 +44,11 @@ export function measureEmbeddings(registry: Registry, embedder: Embedder, meter:
     });
   lines('triptych_embedding_running', 'Requests to the embeddings server under way.', 'running');
   lines('triptych_embedding_waiting', 'Requests to the embeddings server that wait in line.', 'waiting');
-  lines('triptych_embedding_places', 'Requests to the embeddings server that may be under way at once.', 'places');
+  lines(
+    'triptych_embedding_places',
+    'Requests to the embeddings server that may be under way at once.',
+    'places',
+  );
   const duration = new Histogram({
     name: 'triptych_embedding_duration_seconds',
     help: 'Time of a request to the embeddings server, its wait in line and its retries included.',

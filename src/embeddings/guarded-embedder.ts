@@ -102,7 +102,13 @@ export class GuardedEmbedder extends Embedder {
   get figures(): RequestFigures[] {
     return KINDS.map((kind) => {
       const { running, waiting } = this.#lanes.bulkheads[kind];
-      return { kind, running, waiting, places: this.options.concurrency, outcomes: { ...this.#lanes.outcomes[kind] } };
+      return {
+        kind,
+        running,
+        waiting,
+        places: this.options.concurrency,
+        outcomes: { ...this.#lanes.outcomes[kind] },
+      };
     });
   }
 

@@ -149,6 +149,8 @@ export function measureReceipts(
     labelNames: ['reason'],
     registers,
   });
+  // A series that is there from the start shows its first increase.
+  for (const reason of ['overflow', 'unavailable', 'refused', 'stopped']) leftOut.inc({ reason }, 0);
   meter.on('receiptsLeftOut', ({ reason, receipts: count }) => {
     leftOut.inc({ reason }, count);
   });

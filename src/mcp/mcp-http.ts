@@ -44,10 +44,8 @@ export async function answerMcp(
   if ((body as { method?: unknown } | null)?.method === 'subscriptions/listen')
     return refusal(404, id, METHOD_NOT_FOUND, 'Method not found');
   const asWeb = webRequest(request);
-  const response = (await isLegacyRequest(asWeb, body))
-    ? await answerLegacy(asWeb, body, services, caller)
-    : await answerModern(asWeb, body, services, caller);
-  return response;
+  const answer = (await isLegacyRequest(asWeb, body)) ? answerLegacy : answerModern;
+  return answer(asWeb, body, services, caller);
 }
 
 async function answerLegacy(

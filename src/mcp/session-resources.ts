@@ -1,4 +1,4 @@
-import { McpServer, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server';
+import { type McpServer, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server';
 import { protocolError } from './mcp-errors.js';
 import type { McpCaller, McpServices } from './tool.js';
 

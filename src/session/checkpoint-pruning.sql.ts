@@ -1,8 +1,8 @@
-import { tenantOf } from './routed-statements.js';
+import { isOfTenant } from './tenant-of-key.js';
 
 /** The statements that prune a thread. $1 is its stored thread id, which names the tenant. */
 
-const OF_TENANT = `tenant_id = ${tenantOf('$1')}`;
+const OF_TENANT = isOfTenant();
 
 /** What is known of every checkpoint, as `RetainedCheckpoint` wants it. */
 export const FIND_CHECKPOINTS = `
@@ -19,7 +19,7 @@ export const FIND_CHECKPOINTS = `
   SELECT checkpoint_ns AS namespace, checkpoint_id AS id, parent_checkpoint_id AS "parentId",
          root_id AS "rootId", coalesce(needs_parent, false) AS "needsParent", deltas,
          ARRAY (SELECT b.channel FROM channels c JOIN checkpoints.checkpoint_blobs b USING (checkpoint_ns, channel)
-                 WHERE b.${OF_TENANT} AND b.thread_id = $1 AND c.checkpoint_ns = k.checkpoint_ns
+                 WHERE ${isOfTenant('b.tenant_id')} AND b.thread_id = $1 AND c.checkpoint_ns = k.checkpoint_ns
                    AND b.version = k.versions ->> b.channel AND b.type <> 'empty') AS held
     FROM known k`;
 
@@ -29,11 +29,11 @@ export const DELETE_CHECKPOINTS = `
     SELECT * FROM unnest($2::text[], $3::text[]) AS o (checkpoint_ns, checkpoint_id)
   ), checkpoints AS (
     DELETE FROM checkpoints.checkpoints c USING old
-     WHERE c.${OF_TENANT} AND c.thread_id = $1 AND c.checkpoint_ns = old.checkpoint_ns AND c.checkpoint_id = old.checkpoint_id
+     WHERE ${isOfTenant('c.tenant_id')} AND c.thread_id = $1 AND c.checkpoint_ns = old.checkpoint_ns AND c.checkpoint_id = old.checkpoint_id
     RETURNING 1
   ), writes AS (
     DELETE FROM checkpoints.checkpoint_writes w USING old
-     WHERE w.${OF_TENANT} AND w.thread_id = $1 AND w.checkpoint_ns = old.checkpoint_ns AND w.checkpoint_id = old.checkpoint_id
+     WHERE ${isOfTenant('w.tenant_id')} AND w.thread_id = $1 AND w.checkpoint_ns = old.checkpoint_ns AND w.checkpoint_id = old.checkpoint_id
     RETURNING 1
   )
   SELECT (SELECT count(*)::int FROM checkpoints) AS checkpoints, (SELECT count(*)::int FROM writes) AS writes`;

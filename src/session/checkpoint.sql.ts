@@ -1,4 +1,4 @@
-import { tenantOf } from './routed-statements.js';
+import { isOfTenant, tenantOfKey } from './tenant-of-key.js';
 
 /**
  * LangGraph's own statements on its tables write one row at a time, each after an answer to the one before;
@@ -6,7 +6,7 @@ import { tenantOf } from './routed-statements.js';
  * which names the tenant. A key is named by its constraint: on Citus it has the tenant as well (`deploy/citus.sql`).
  */
 
-const OF_TENANT = `tenant_id = ${tenantOf('$1')}`;
+const OF_TENANT = isOfTenant();
 
 export const CHECKPOINT_EXISTS = `
   SELECT EXISTS (
@@ -21,13 +21,13 @@ export const FIND_BLOB = `
 /** A value stands once under its version: the one that came first stays. */
 export const INSERT_BLOBS = `
   INSERT INTO checkpoints.checkpoint_blobs (tenant_id, thread_id, checkpoint_ns, channel, version, type, blob)
-  SELECT ${tenantOf('$1')}, $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::bytea[])
+  SELECT ${tenantOfKey('$1')}, $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::bytea[])
   ON CONFLICT ON CONSTRAINT checkpoint_blobs_pkey DO NOTHING`;
 
 export const SAVE_CHECKPOINT = `
   INSERT INTO checkpoints.checkpoints
     (tenant_id, thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
-  VALUES (${tenantOf('$1')}, $1, $2, $3, $4, $5, $6)
+  VALUES (${tenantOfKey('$1')}, $1, $2, $3, $4, $5, $6)
   ON CONFLICT ON CONSTRAINT checkpoints_pkey
   DO UPDATE SET checkpoint = EXCLUDED.checkpoint, metadata = EXCLUDED.metadata`;
 
@@ -39,7 +39,7 @@ export const NAME_PARENT = `
 const INSERT_WRITES = `
   INSERT INTO checkpoints.checkpoint_writes
     (tenant_id, thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob)
-  SELECT ${tenantOf('$1')}, $1, $2, $3, $4, * FROM unnest($5::int[], $6::text[], $7::text[], $8::bytea[])
+  SELECT ${tenantOfKey('$1')}, $1, $2, $3, $4, * FROM unnest($5::int[], $6::text[], $7::text[], $8::bytea[])
   ON CONFLICT ON CONSTRAINT checkpoint_writes_pkey`;
 
 /** What a task wrote stands; it runs again only when it did not come so far. */
@@ -59,7 +59,7 @@ export const FIND_WRITES = `
 export const DELETE_WRITES = `
   DELETE FROM checkpoints.checkpoint_writes w
    USING unnest($3::text[], $4::text[]) AS r (checkpoint_id, task_id)
-   WHERE w.${OF_TENANT} AND w.thread_id = $1 AND w.checkpoint_ns = $2
+   WHERE ${isOfTenant('w.tenant_id')} AND w.thread_id = $1 AND w.checkpoint_ns = $2
      AND w.checkpoint_id = r.checkpoint_id AND w.task_id = r.task_id`;
 
 /** The tenant's threads with messages that no checkpoint holds yet; of LangGraph's tables this asks nothing. */

@@ -1,11 +1,4 @@
-/**
- * The tenant of a stored thread id (`4:acme:trip`), as an expression. Row-level security hides other tenants' rows as it is;
- * this says in the statement itself whose rows it is about, so that a distributed database knows where they are.
- * @param key an expression of that id, or of what it begins with
- */
-export function tenantOf(key: string): string {
-  return `substr(${key}, strpos(${key}, ':') + 1, split_part(${key}, ':', 1)::int)`;
-}
+import { isOfTenant } from './tenant-of-key.js';
 
 /** What LangGraph's saver sends; its types keep it private. */
 export type SaverStatements = Record<'SELECT_SQL' | 'SELECT_PENDING_SENDS_SQL', string> &
@@ -26,7 +19,7 @@ export function routed(statements: SaverStatements): SaverStatements {
   if (!sends.includes('cw.thread_id = $1')) throw new Error(CHANGED);
   const deletes = Object.entries(statements)
     .filter(([name]) => name.startsWith('DELETE_'))
-    .map(([name, text]) => [name, `${text} AND tenant_id = ${tenantOf('$1')}`] as const);
+    .map(([name, text]) => [name, `${text} AND ${isOfTenant()}`] as const);
   if (deletes.some(([, text]) => !text.includes('WHERE thread_id = $1 AND'))) throw new Error(CHANGED);
   return {
     ...statements,
@@ -34,15 +27,12 @@ export function routed(statements: SaverStatements): SaverStatements {
     SELECT_SQL: select
       .replaceAll(
         OF_THREAD,
-        (condition, table: string) => `${table}.tenant_id = ${tenantOf('$1')} and ${condition}`,
+        (condition, table: string) => `${isOfTenant(`${table}.tenant_id`)} and ${condition}`,
       )
-      .replace(
-        CHECKPOINTS,
-        `from (select * from "checkpoints".checkpoints where tenant_id = ${tenantOf('$1')}) cp `,
-      ),
+      .replace(CHECKPOINTS, `from (select * from "checkpoints".checkpoints where ${isOfTenant()}) cp `),
     SELECT_PENDING_SENDS_SQL: sends.replace(
       'cw.thread_id = $1',
-      `cw.thread_id = $1 and cw.tenant_id = ${tenantOf('$1')}`,
+      `cw.thread_id = $1 and ${isOfTenant('cw.tenant_id')}`,
     ),
   };
 }

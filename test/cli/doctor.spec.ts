@@ -157,6 +157,7 @@ describe('triptych doctor', () => {
       expect(status).toBe(1);
       expect(findings['port']).toEqual(found('failed', /is taken/, /another PORT/));
     } finally {
+      other.closeAllConnections();
       other.close();
     }
   });

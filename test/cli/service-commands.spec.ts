@@ -238,6 +238,7 @@ describe('commands that ask what is no service', () => {
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   });
   afterAll(() => {
+    server.closeAllConnections();
     server.close();
   });
 

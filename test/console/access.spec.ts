@@ -49,7 +49,7 @@ describeInChromium('the console is usable by everybody', () => {
       'memories',
       async (tab) => {
         await tab.signIn('acme', '/memories');
-        await tab.row(/Prefers window/).click();
+        await tab.row(/Pays by invoice/).click();
         await tab.page.getByText('Revision 1').waitFor();
       },
     ],

@@ -39,6 +39,8 @@ describeInChromium('the compile view of the console', () => {
     task = 'Say where the parcel is.',
   ): Promise<void> {
     await page.getByRole('combobox', { name: 'Thread' }).fill(thread);
+    // Leaving the field closes its list, behind which nothing else can be reached.
+    await page.keyboard.press('Tab');
     await page.getByRole('textbox', { name: 'Task' }).fill(task);
   }
   /** Compiles and gives what the service answered to the page. */
@@ -100,8 +102,8 @@ describeInChromium('the compile view of the console', () => {
     await tab.signIn('acme', '/compile/support-17');
     expect(await tab.page.getByRole('combobox', { name: 'Thread' }).inputValue()).toBe('support-17');
     await fill(tab, 'support-17');
+    await tab.page.getByText('More settings').click();
     for (const format of ['openai', 'anthropic', 'langchain']) {
-      await tab.page.locator('details.more').evaluate(`(details) => { details.open = true; }`);
       await tab.page.getByLabel('Format').selectOption(format);
       const answer = await compile(tab);
       await tab.page.getByRole('tab', { name: 'Prompt' }).click();
@@ -116,7 +118,7 @@ describeInChromium('the compile view of the console', () => {
     for (let turn = 0; turn < 20 && again.receipt.sharedPrefix?.share !== 1; turn++)
       again = await compile(tab);
     expect(again.receipt.sharedPrefix).toMatchObject({ share: 1 });
-    await tab.page.getByText('As in the turn before').waitFor();
+    await tab.page.getByText('As in the turn before', { exact: true }).waitFor();
     await tab.page.getByText(/^Up to here as in the turn before/).waitFor();
     await tab.page.getByRole('list').filter({ hasText: '<memories>' }).waitFor();
   });
@@ -139,7 +141,7 @@ describeInChromium('the compile view of the console', () => {
     await tab.signIn('acme', '/compile');
     const task = `Sum up: ${'where the parcel was and is '.repeat(40)}`;
     await fill(tab, 'support-17', task);
-    await tab.page.locator('details.more').evaluate(`(details) => { details.open = true; }`);
+    await tab.page.getByText('More settings').click();
     await tab.page.getByLabel('A prompt or task that is too long').selectOption('refuse');
     await tab.button('Compile').click();
     const alert = tab.page.getByRole('alert');
@@ -174,7 +176,7 @@ describeInChromium('the compile view of the console', () => {
     expect(await tab.page.getByRole('textbox', { name: 'System prompt' }).inputValue()).toBe('Also typed.');
     await tab.page.unroute('**/v1/context/compile');
     await compile(tab);
-    await tab.page.locator('details.more').evaluate(`(details) => { details.open = true; }`);
+    await tab.page.getByText('More settings').click();
     await tab.page.getByLabel('Counted for the model').fill('x'.repeat(190));
     await tab.page.getByLabel('Agent').fill('nobody');
     await tab.page.getByLabel('Memory limit').fill('1001');
@@ -190,7 +192,7 @@ describeInChromium('the compile view of the console', () => {
     ]);
     await tab.signIn('acme', '/compile');
     await fill(tab, 'with a picture');
-    await tab.page.locator('details.more').evaluate(`(details) => { details.open = true; }`);
+    await tab.page.getByText('More settings').click();
     await tab.page.getByLabel('Format').selectOption('anthropic');
     const { degraded } = await compile(tab);
     expect(degraded[0]?.code).toBe('unsupported_content');

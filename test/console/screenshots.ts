@@ -4,6 +4,13 @@ import { ServiceProcess } from '../support/service-process.js';
 import { launchChromium } from './support/chromium.js';
 import { ConsolePage } from './support/console-page.js';
 import { storeDemo } from './support/demo-data.js';
+import {
+  compareTwoTiers,
+  compileTwoTurns,
+  PARCELS,
+  previewExport,
+  storeParcels,
+} from './support/parcel-demo.js';
 
 /** Takes the pictures of the console in `docs/images/`: `npm run screenshots`. */
 const FOLDER = process.argv[2] ?? 'docs/images';
@@ -14,6 +21,7 @@ const PICTURES: readonly (readonly [
   name: string,
   path: string,
   prepare?: (tab: ConsolePage) => Promise<void>,
+  tenant?: string,
 ])[] = [
   ['sessions', '/sessions/trip-lisbon', (tab) => tab.page.getByText('Casa do Pátio').waitFor()],
   [
@@ -34,6 +42,9 @@ const PICTURES: readonly (readonly [
       await tab.page.getByText('Revision 1').waitFor();
     },
   ],
+  ['compile', '/compile', compileTwoTurns, PARCELS],
+  ['compare', '/compile', compareTwoTiers, PARCELS],
+  ['import', '/import', previewExport, PARCELS],
 ];
 
 async function take(
@@ -43,10 +54,10 @@ async function take(
   width = SIZE.width,
 ): Promise<void> {
   const suffix = width === SIZE.width ? colorScheme : `narrow-${colorScheme}`;
-  for (const [name, path, prepare] of PICTURES) {
+  for (const [name, path, prepare, tenant = 'acme'] of PICTURES) {
     const viewport = { width, height: SIZE.height };
     const tab = await ConsolePage.open(browser, url, { viewport, colorScheme, reducedMotion: 'reduce' });
-    await tab.signIn('acme', path);
+    await tab.signIn(tenant, path);
     await prepare?.(tab);
     await tab.page.mouse.move(0, 0);
     await tab.page.waitForLoadState('networkidle');
@@ -60,6 +71,7 @@ const service = await ServiceProcess.start({ DATA_DIR: 'memory://' });
 const browser = await launchChromium();
 try {
   await storeDemo((method, path, body) => service.send('acme', method, path, body));
+  await storeParcels((method, path, body) => service.send(PARCELS, method, path, body));
   for (const scheme of ['light', 'dark'] as const) await take(browser, service.url, scheme);
   if (process.argv[3] !== undefined) await take(browser, service.url, 'light', Number(process.argv[3]));
 } finally {

@@ -1,3 +1,4 @@
+// Over 200 lines: one form, a field after the other.
 import { useState, type ReactNode } from 'react';
 import type { ApiProblem } from '../api/problem.js';
 import { Button } from '../components/Button.js';

@@ -30,7 +30,7 @@ export function ItemList({ run }: { readonly run: CompileRun }): ReactNode {
       >
         {FILTERS.map((each) => (
           <ToggleButton key={each} id={each} className="filter">
-            {each === 'all' ? 'All' : each[0]?.toUpperCase() + each.slice(1)}{' '}
+            {each === 'all' ? 'All' : each.charAt(0).toUpperCase() + each.slice(1)}{' '}
             <span className="muted">{count(counts[each])}</span>
           </ToggleButton>
         ))}

@@ -41,11 +41,11 @@ export function ThreadField({ value, onChange, error }: ThreadFieldProps): React
     <ComboBox
       className="field"
       allowsCustomValue
-      menuTrigger="focus"
+      menuTrigger="input"
       items={offered}
       inputValue={value}
       onInputChange={onChange}
-      onSelectionChange={(key) => {
+      onChange={(key) => {
         if (key !== null) onChange(String(key));
       }}
       isInvalid={error !== undefined}

@@ -48,7 +48,7 @@ export function TokenBar({
                 </span>
               )}
               <span className="stretch-label">
-                <b>{label}</b> {count(tokens)}
+                <b>{key === 'sessionHistory' ? 'History' : label}</b> {count(tokens)}
               </span>
             </div>
           ))}

@@ -1,3 +1,4 @@
+// Over 200 lines: one answer with every part of it, and all that is shown of it.
 import { describe, expect, it } from '@jest/globals';
 import { REASONS } from '../../../src/working-context/receipt.js';
 import { compareRuns } from './compare.js';

@@ -20,6 +20,7 @@ export function ConversationRow(props: ConversationRowProps): ReactNode {
   const name = title ?? at;
   return (
     <li className="conversation">
+      {/* eslint-disable-next-line @typescript-eslint/no-deprecated -- its successors are two elements for one box */}
       <Checkbox
         className="check"
         aria-label={`Take ${name}`}

@@ -1,3 +1,4 @@
+// Over 200 lines: the preview is one form over one list.
 import { useState, type ReactNode } from 'react';
 import { Button } from '../components/Button.js';
 import { SelectField } from '../components/SelectField.js';

@@ -1,8 +1,6 @@
 import { isObject, LeftOutCount, type ImportMessage, type LeftOut, type Refusal } from './conversation.js';
 
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool', 'function'];
-/** The service sets these itself; an export of it has them. */
-const SET_BY_THE_SERVICE = ['seq', 'tokens', 'createdAt'];
 const MAX_ID = 256;
 /** Levels of lists and objects in a message, so that the list of messages around it is the first of 31. */
 const MAX_DEPTH = 30;
@@ -28,15 +26,13 @@ export function checkMessages(list: readonly unknown[]): CheckedMessages {
       refused.push({ at: `message ${index + 1}`, why: fault });
       continue;
     }
-    const message = { ...(value as ImportMessage) };
-    if (SET_BY_THE_SERVICE.some((field) => field in message)) {
+    const { seq, tokens, createdAt, ...message } = value as ImportMessage;
+    if ([seq, tokens, createdAt].some((field) => field !== undefined))
       leftOut.add('places, token counts and times of an earlier store');
-      for (const field of SET_BY_THE_SERVICE) delete message[field];
-    }
     const { id } = message;
     if (id !== undefined && ids.has(id)) {
       leftOut.add('ids that stand twice in a conversation');
-      delete message.id;
+      delete message['id'];
     } else if (id !== undefined) ids.add(id);
     messages.push(message);
   }

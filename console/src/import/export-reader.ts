@@ -63,7 +63,7 @@ export class ExportReader implements ImportSource {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, onProgress });
-      this.#worker.postMessage({ ...question, id } as WorkerRequest);
+      this.#worker.postMessage({ ...question, id });
     });
   }
 }

@@ -75,6 +75,8 @@ export interface Retrying {
 const NONE: ReadonlyMap<number, string> = new Map();
 /** Tries of one request that the service put off. */
 const TRIES = 6;
+/** And of one that got no answer: the client has tried it several times by itself already. */
+const TRIES_WITHOUT_ANSWER = 2;
 /** Longer than this nobody watches a progress bar, in seconds: a daily quota asks for hours. */
 const LONGEST_WAIT = 60;
 const PUT_OFF = new Set([
@@ -218,7 +220,8 @@ export class ImportRun {
         signal.throwIfAborted();
         const problem = asProblem(error);
         const seconds = problem.retryAfter ?? Math.min(2 ** (tried - 1), 8);
-        if (!isPutOff(problem) || tried >= TRIES || seconds > LONGEST_WAIT) throw error;
+        const tries = problem.status === 0 ? TRIES_WITHOUT_ANSWER : TRIES;
+        if (!isPutOff(problem) || tried >= tries || seconds > LONGEST_WAIT) throw error;
         this.#tell('running', { waitingFor: seconds });
         await this.#options.wait(seconds, signal);
         this.#tell('running');

@@ -1,3 +1,4 @@
+// Over 200 lines: every way in which a file can be wrong, with what is said about it.
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { validateMessages } from '../../../src/session/message-validation.js';

@@ -1,3 +1,4 @@
+// Over 200 lines: every form of an export, and what is said of those that are none.
 import { checkMessages } from './chat-messages.js';
 import { chatGptConversation, isChatGptConversation } from './chatgpt-export.js';
 import {
@@ -213,5 +214,5 @@ function kindOf(value: unknown): string {
     ? 'a text'
     : typeof value === 'number'
       ? 'a number'
-      : `the word ${String(value)}`;
+      : `the word ${JSON.stringify(value)}`;
 }

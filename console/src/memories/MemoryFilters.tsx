@@ -40,14 +40,27 @@ export function MemoryFilters({ restriction, onChange }: MemoryFiltersProps): Re
         onChange({ ...restriction, query: query.trim(), agentId: agentId.trim() });
       }}
     >
-      <TextField
-        label="Search"
-        type="search"
-        value={query}
-        onChange={setQuery}
-        placeholder="Where does the user like to sit?"
-        maxLength={100_000}
-      />
+      <div className="filters-search">
+        <TextField
+          label="Search"
+          type="search"
+          value={query}
+          onChange={setQuery}
+          placeholder="Where does the user like to sit?"
+          maxLength={100_000}
+        />
+        <Button type="submit">Search</Button>
+        {isRestricted && (
+          <Button
+            kind="quiet"
+            onPress={() => {
+              onChange({ ...restriction, query: '', agentId: '' });
+            }}
+          >
+            Show all
+          </Button>
+        )}
+      </div>
       <div className="filters-row">
         <TextField label="Agent" value={agentId} onChange={setAgentId} placeholder="any" maxLength={256} />
         {restriction.query === '' ? (
@@ -68,19 +81,6 @@ export function MemoryFilters({ restriction, onChange }: MemoryFiltersProps): Re
               onChange({ ...restriction, mode });
             }}
           />
-        )}
-      </div>
-      <div className="actions">
-        <Button type="submit">Search</Button>
-        {isRestricted && (
-          <Button
-            kind="quiet"
-            onPress={() => {
-              onChange({ ...restriction, query: '', agentId: '' });
-            }}
-          >
-            Show all
-          </Button>
         )}
       </div>
     </form>
