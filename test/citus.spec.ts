@@ -28,7 +28,7 @@ const PLAIN = FILE.slice(FILE.indexOf('BEGIN;'), FILE.indexOf('COMMIT;') + 'COMM
 const OF_ALL_TENANTS = [
   /^WITH RECURSIVE oldest \(tenant_id, due_at\)/, // of which tenants memories wait for their vectors
   /^WITH RECURSIVE waiting \(space\)/, // in which spaces
-  /^SELECT count\(\*\) FILTER .* FROM \(SELECT tenant_id, space, parked_at FROM shared\.pending_embeddings\)/, // metrics
+  /^SELECT count\(\*\) FILTER .* FROM \(SELECT tenant_id, space, parked_at, due_at FROM shared\.pending_embeddings\)/, // metrics
 ];
 /** Several statements at once, which no service sends: those of the fixture. */
 const SEVERAL = /;\s*\S/;

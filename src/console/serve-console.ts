@@ -19,7 +19,7 @@ const NOT_BUILT = 'The console is not built. Run: npm run build:console, and sta
 
 /**
  * Serves the console at `/console`: its files by their names, compressed where they were compressed when it was
- * built, and its page for every other path but those of files that are not there.
+ * built, and its page for every other path but those of files that are not there. `/` leads there.
  */
 export function serveConsole(
   server: FastifyInstance,
@@ -50,6 +50,8 @@ export function serveConsole(
       void reply.header('cache-control', isAsset ? CACHED_FOR_EVER : ASKED_FOR_AGAIN);
       return reply.sendFile(files.has(path) ? path : 'index.html');
     };
+    // Who opens the address that the service said at its start.
+    scope.get('/', (_request, reply) => reply.redirect('/console'));
     scope.get('/console', serve);
     scope.get('/console/*', serve);
     scope.get('/console/config.json', (_request, reply) =>

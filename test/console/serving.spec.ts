@@ -77,6 +77,11 @@ describe('/console', () => {
     expect(bytes.toString()).toBe(page);
   });
 
+  it('is where the address of the service leads', async () => {
+    const { status, headers } = await get(service, '/');
+    expect([status, headers.location]).toEqual([302, '/console']);
+  });
+
   it('answers that the page has not changed', async () => {
     const { headers } = await get(service, '/console');
     const again = await get(service, '/console', { 'if-none-match': headers.etag ?? '' });
@@ -167,7 +172,7 @@ describe('a service without the console', () => {
       { console: { enabled: false } },
       { consoleFolder: await builtConsole() },
     );
-    for (const path of ['/console', '/console/', '/console/config.json'])
+    for (const path of ['/', '/console', '/console/', '/console/config.json'])
       expect((await get(service, path)).status).toBe(404);
     await service.stop();
   });

@@ -82,6 +82,7 @@ const VALUES: Readonly<Record<string, string>> = {
   smallint: '1',
   integer: '1',
   bigint: '1',
+  'double precision': '1',
   boolean: 'true',
   bytea: `'\\x00'`,
   'bit varying': `B'0'`,
