@@ -50,7 +50,7 @@ describeInChromium('the console is usable by everybody', () => {
       async (tab) => {
         await tab.signIn('acme', '/memories');
         await tab.row(/Pays by invoice/).click();
-        await tab.page.getByText('Revision 1').waitFor();
+        await tab.page.getByText('Revision 1', { exact: true }).waitFor();
       },
     ],
     [
