@@ -63,7 +63,7 @@ describeInChromium('what is stored, in the console', () => {
     await tab.page.getByLabel('Search').fill(script);
     await tab.button('Search').click();
     await tab.page.getByRole('row').first().click();
-    await tab.page.getByText('Revision 1').waitFor();
+    await tab.page.getByText('Revision 1', { exact: true }).waitFor();
     expect(await tab.page.getByText(script).count()).toBeGreaterThan(4);
     await tab.button('Edit').click();
     expect(await tab.page.getByLabel('Text').inputValue()).toBe(`${all}\nagain`);

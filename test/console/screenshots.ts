@@ -29,7 +29,7 @@ const PICTURES: readonly (readonly [
     '/memories',
     async ({ page }) => {
       await page.getByRole('row', { name: /Prefers window/ }).click();
-      await page.getByText('Revision 1').waitFor();
+      await page.getByText('Revision 1', { exact: true }).waitFor();
     },
   ],
   [
@@ -39,7 +39,7 @@ const PICTURES: readonly (readonly [
       await tab.page.getByLabel('Search').fill('Where do they like to sit on a flight?');
       await tab.button('Search').click();
       await tab.page.getByRole('row', { name: /Prefers window/ }).click();
-      await tab.page.getByText('Revision 1').waitFor();
+      await tab.page.getByText('Revision 1', { exact: true }).waitFor();
     },
   ],
   ['compile', '/compile', compileTwoTurns, PARCELS],
