@@ -324,7 +324,7 @@ if (process.env['TEST_DATABASE_URL'])
     it('leaves the old index whole when its process is killed, and is done by the next', async () => {
       const before = await tenant.rows();
       await midway(async () => {
-        const command = ['--import', 'tsx', 'src/tenancy/tenant-cli.ts', 'language', tenant.id, 'german'];
+        const command = ['--import', 'tsx', 'src/cli/triptych.ts', 'tenant', 'language', tenant.id, 'german'];
         const env = { PATH: process.env['PATH'], DATABASE_URL: home.settings.url };
         const child = spawn(process.execPath, command, { env, stdio: 'ignore' });
         const ended = once(child, 'exit');
