@@ -31,14 +31,17 @@ function preCompressed(): Plugin {
   };
 }
 
-/** The texts of react-aria in 30 languages weigh as much as the rest of it; the console speaks English. */
+/**
+ * The texts of react-aria in 30 languages weigh as much as the rest of it; the console speaks English. A language is left out
+ * as `undefined`: react-aria takes anything else, an empty object too, for the texts of it and throws where one is missing.
+ */
 function englishOnly(): Plugin {
   return {
     name: 'english-only',
     load: (id) =>
       /react-(aria|stately)(-components)?\/.*intl\/.*[a-z]{2}-[A-Z]{2}\.m?js$/.test(id) &&
       !id.includes('en-US')
-        ? 'export default {};'
+        ? 'export default undefined;'
         : null,
   };
 }

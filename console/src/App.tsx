@@ -1,8 +1,9 @@
 import { useEffect, useState, type ReactNode } from 'react';
+import { I18nProvider } from 'react-aria-components';
 import { Router, useLocation } from 'wouter';
 import { fetchConfig, type ConsoleConfig } from './api/config.js';
 import { asProblem, type ApiProblem } from './api/problem.js';
-import { LiveRegion } from './components/LiveRegion.js';
+import { ErrorBoundary } from './components/ErrorBoundary.js';
 import { ProblemMessage } from './components/ProblemMessage.js';
 import {
   forgetCredential,
@@ -15,8 +16,19 @@ import { Layout } from './layout/Layout.js';
 import { Views } from './layout/Views.js';
 import { SignInView } from './sign-in/SignInView.js';
 
-/** The console: what the service says of itself first, then the sign-in or the views. */
+/** The console in English, whatever the browser's language is: it has the texts of no other. */
 export function App(): ReactNode {
+  return (
+    <I18nProvider locale="en-US">
+      <ErrorBoundary>
+        <Configured />
+      </ErrorBoundary>
+    </I18nProvider>
+  );
+}
+
+/** What the service says of itself first, then the sign-in or the views. */
+function Configured(): ReactNode {
   const [config, setConfig] = useState<ConsoleConfig>();
   const [problem, setProblem] = useState<ApiProblem>();
   const load = (): void => {
@@ -36,7 +48,6 @@ export function App(): ReactNode {
   return (
     <Router base={import.meta.env.BASE_URL.replace(/\/$/, '')}>
       <Console config={config} />
-      <LiveRegion />
     </Router>
   );
 }

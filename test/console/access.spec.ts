@@ -84,10 +84,7 @@ describeInChromium('the console is usable by everybody', () => {
 
   it.each(VIEWS)('nothing is wider than a window of 360 px · %s', async (_name, show) => {
     const tab = await suite.open({ viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
-    await show(tab).catch(async (error: unknown) => {
-      // In a narrow window the list gives way to what is open.
-      if (!(await tab.page.locator('.split[data-open="true"]').count())) throw error;
-    });
+    await show(tab);
     await tab.expectNoSidewaysScroll();
   });
 
@@ -99,6 +96,50 @@ describeInChromium('the console is usable by everybody', () => {
     expect(await tab.row('trip-kyoto').count()).toBe(0);
     await tab.page.getByRole('link', { name: 'All sessions' }).click();
     await tab.row('trip-kyoto').waitFor();
+  });
+
+  // react-aria has texts of its own in all of them, and Arabic is written from the right.
+  it.each(['de-DE', 'pl-PL', 'ar-AE'])('shows every view in a browser that speaks %s', async (locale) => {
+    const tab = await suite.open({ locale });
+    await tab.signIn('acme');
+    await tab.row('trip-lisbon').click();
+    await tab.page.getByText('Casa do Pátio').waitFor();
+    await tab.button('Clear …').click();
+    await tab.page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
+    await tab.view('Memories');
+    await tab.row(/Pays by invoice/).click();
+    await tab.button('Delete …').click();
+    await tab.page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click();
+    await tab.view('Compile');
+    await tab.button(/^Show threads/).click();
+    await tab.page.getByRole('option', { name: /trip-lisbon/ }).click();
+    await tab.page.getByRole('textbox', { name: 'Task' }).fill('Book it.');
+    await tab.button('Compile').click();
+    await tab.page.getByRole('tab', { name: 'Prompt' }).click();
+    await tab.button('Copy prompt').waitFor();
+    await tab.view('Import');
+    expect(
+      await tab.page.evaluate<string>(`getComputedStyle(document.querySelector('main')).direction`),
+    ).toBe('ltr');
+  });
+
+  it('keeps its frame when a view cannot be shown, and says what to do', async () => {
+    const tab = await suite.open();
+    await tab.page.route('**/v1/sessions/trip-lisbon/messages?*', (route) =>
+      route.fulfill({ json: { messages: [{ role: 'user' }], version: 1, nextBefore: null } }),
+    );
+    await tab.signIn('acme', '/sessions/trip-lisbon');
+    const alert = tab.page.getByRole('alert');
+    await alert.getByText('Something went wrong in this page').waitFor();
+    await alert.getByText(/open another view/).waitFor();
+    await tab.view('Memories');
+    await tab.row(/Pays by invoice/).waitFor();
+    await tab.page.goBack();
+    await alert.waitFor();
+    await tab.page.unrouteAll();
+    await tab.page.reload();
+    await tab.page.getByText('Casa do Pátio').waitFor();
+    expect(tab.faults.splice(0).length).toBeGreaterThan(0);
   });
 
   it('is switched between dark, light and what the system has', async () => {
@@ -164,5 +205,62 @@ describeInChromium('the console is usable by everybody', () => {
     await keyboard.press('Tab');
     await keyboard.press('Enter');
     await tab.page.getByText('No memories yet').waitFor();
+  });
+
+  it('leads to the first field that is wrong', async () => {
+    const tab = await suite.open();
+    await tab.go('/memories/new');
+    await tab.button('Sign in').click();
+    await tab.expectFocusIn('Tenant');
+    await tab.signIn('acme', '/memories/new');
+    await tab.button('Store memory').click();
+    await tab.expectFocusIn('Agent');
+    await tab.page.getByLabel('Agent').last().fill('guide');
+    await tab.button('Store memory').click();
+    await tab.expectFocusIn('Text');
+    await tab.view('Memories');
+    await tab.row(/Pays by invoice/).click();
+    await tab.button('Edit').click();
+    await tab.page.getByLabel('Metadata (JSON)').fill('{');
+    await tab.button('Save as revision 2').click();
+    await tab.expectFocusIn('Metadata (JSON)');
+    await tab.view('Compile');
+    await tab.button('Compile').click();
+    await tab.expectFocusIn('Thread');
+    await tab.page.getByRole('combobox', { name: 'Thread' }).fill('new');
+    await tab.page.keyboard.press('Tab');
+    await tab.page.getByRole('textbox', { name: 'Task' }).fill('Say it.');
+    await tab.page.getByText('More settings').click();
+    await tab.page.getByLabel('Memory limit').fill('many');
+    await tab.page.getByText('More settings').click();
+    await tab.button('Compile').click();
+    await tab.expectFocusIn('Memory limit');
+  });
+
+  it('leads on from what is no longer there', async () => {
+    const tab = await suite.open();
+    const ada = suite.service.as('ada');
+    await ada.post('/v1/sessions/over/messages', { messages: [{ role: 'user', content: 'Bye.' }] });
+    await ada.post('/v1/memories', { agentId: 'guide', content: 'Likes the sea.' });
+    await tab.signIn('ada');
+    await tab.row('over').click();
+    await tab.button('Clear …').click();
+    await tab.button('Clear session').click();
+    await tab.page.getByText('No sessions yet').waitFor();
+    await tab.expectFocusOn('Sessions');
+    await tab.view('Memories');
+    await tab.row('Likes the sea.').click();
+    await tab.button('Edit').click();
+    await tab.expectFocusIn('Text');
+    await tab.button('Cancel').click();
+    await tab.expectFocusOn('Memory of guide');
+    await tab.button('Edit').click();
+    await tab.page.getByLabel('Text').fill('Likes the mountains.');
+    await tab.button('Save as revision 2').click();
+    await tab.expectFocusOn('Memory of guide');
+    await tab.button('Delete …').click();
+    await tab.button('Delete memory').click();
+    await tab.page.getByText('No memories yet').waitFor();
+    await tab.expectFocusOn('Memories');
   });
 });

@@ -174,8 +174,10 @@ describeInChromium('the compile view of the console', () => {
     await tab.view('Compile');
     expect(await tab.page.getByRole('textbox', { name: 'Task' }).inputValue()).toBe('Typed with care.');
     expect(await tab.page.getByRole('textbox', { name: 'System prompt' }).inputValue()).toBe('Also typed.');
+    await tab.page.getByRole('alert').getByText('The service does not answer').waitFor();
     await tab.page.unroute('**/v1/context/compile');
     await compile(tab);
+    expect(await tab.page.getByRole('alert').count()).toBe(0);
     await tab.page.getByText('More settings').click();
     await tab.page.getByLabel('Counted for the model').fill('x'.repeat(190));
     await tab.page.getByLabel('Agent').fill('nobody');
@@ -183,6 +185,47 @@ describeInChromium('the compile view of the console', () => {
     await tab.button('Compile').click();
     await tab.page.getByText('A whole number from 0 to 1,000.').waitFor();
     expect(await tab.page.getByLabel('Agent').inputValue()).toBe('nobody');
+  });
+
+  it('takes a memory limit as people write it', async () => {
+    const tab = await suite.open();
+    await tab.signIn('acme', '/compile');
+    await fill(tab, 'support-17');
+    await tab.page.getByText('More settings').click();
+    await tab.page.getByLabel('Memory limit').clear();
+    await tab.page.getByLabel('Memory limit').pressSequentially('1,000');
+    const { receipt } = await compile(tab);
+    expect(receipt.items.filter(({ tier }) => tier === 'memory').length).toBe(3);
+    expect(await tab.page.getByLabel('Memory limit').inputValue()).toBe('1,000');
+  });
+
+  it('goes on while another view is open, and says there what came of it', async () => {
+    const tab = await suite.open();
+    await tab.signIn('acme', '/compile');
+    await fill(tab, 'support-17');
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await tab.page.route('**/v1/context/compile', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await tab.button('Compile').click();
+    await tab.view('Sessions');
+    await tab.view('Compile');
+    await tab.button('Compiling …').waitFor();
+    await tab.view('Sessions');
+    answer();
+    await tab.hears('Compiled.');
+    await tab.view('Compile');
+    await tab.page.getByRole('heading', { name: /of 1,000 tokens/ }).waitFor();
+    await tab.button('Compile').waitFor();
+
+    await tab.page.unroute('**/v1/context/compile');
+    await tab.page.route('**/v1/context/compile', (route) => route.abort());
+    await Promise.all([tab.page.waitForRequest('**/v1/context/compile'), tab.button('Compile').click()]);
+    await tab.view('Sessions');
+    await tab.view('Compile');
+    await tab.page.getByRole('alert').getByText('The service does not answer').waitFor();
   });
 
   it('says what could not be used', async () => {

@@ -39,6 +39,37 @@ describeInChromium('the import of the console', () => {
     for (let tried = 0; tried < 200 && list().length > 0; tried++) await sleep(100);
     expect(list()).toHaveLength(0);
   }
+  /** Files of these names, with a text in each, are dropped at once. */
+  const drop = ({ page }: ConsolePage, names: readonly string[], text: string): Promise<unknown> =>
+    page.evaluate(
+      `(() => {
+        // Of files that come from no disk there are no entries.
+        delete DataTransferItem.prototype.webkitGetAsEntry;
+        const dataTransfer = new DataTransfer();
+        for (const name of ${JSON.stringify(names)})
+          dataTransfer.items.add(new File([${JSON.stringify(text)}], name));
+        const dropped = new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer });
+        document.querySelector('.drop').dispatchEvent(dropped);
+      })()`,
+    );
+  /** Whatever is asked of a worker waits until it is let go. */
+  const hold = ({ page }: ConsolePage): Promise<unknown> =>
+    page.evaluate(
+      `(() => {
+        const post = Worker.prototype.postMessage;
+        const held = [];
+        Worker.prototype.postMessage = function (...sent) {
+          held.push(() => post.apply(this, sent));
+        };
+        window.letGo = () => {
+          Worker.prototype.postMessage = post;
+          for (const send of held) send();
+        };
+      })()`,
+    );
+  /** Whether the browser would ask before it closes the tab. */
+  const asksBeforeLeaving = ({ page }: ConsolePage): Promise<boolean> =>
+    page.evaluate(`!window.dispatchEvent(new Event('beforeunload', { cancelable: true }))`);
   const paste = async (tab: ConsolePage, text: string): Promise<void> => {
     await tab.page.getByLabel('Or paste it').fill(text);
     await tab.button('Read this text').click();
@@ -132,6 +163,25 @@ describeInChromium('the import of the console', () => {
     expect(await threadsOf('torn')).toEqual({ 'torn-1': 450, 'torn-2': 250 });
   }, 180_000);
 
+  it('leaves a thread as it is when a newer export holds more of its conversation', async () => {
+    const tab = await suite.open();
+    await tab.signIn('grown', '/import');
+    for (const [length, where, end, stored] of [
+      [250, 'refuse', 'Everything is imported', 250],
+      [260, 'refuse', 'Imported, but for 1 conversation', 250],
+      [250, 'refuse', 'Everything is imported', 250],
+      [260, 'add', 'Everything is imported', 510],
+      [260, 'add', 'Everything is imported', 510],
+    ] as const) {
+      await choose(tab, 'grown.json', JSON.stringify(chat('Ada', length)));
+      await tab.page.getByLabel('Where a thread exists already').selectOption(where);
+      await tab.button(`Import 1 conversation (${length} messages)`).click();
+      await tab.heading(end).waitFor();
+      expect(await threadsOf('grown')).toEqual({ grown: stored });
+      await tab.button('Import something else').click();
+    }
+  });
+
   it('lets one conversation fail alone, and tries it again as it is told to', async () => {
     await suite.service.as('part').post('/v1/sessions/part-2/messages', { messages: chat('There', 1) });
     const tab = await suite.open();
@@ -144,6 +194,12 @@ describeInChromium('the import of the console', () => {
     await tab.page.getByText('There is a thread with this id already').waitFor();
     await tab.expectAccessible();
     expect(await threadsOf('part')).toEqual({ 'part-1': 2, 'part-2': 1, 'part-4': 2 });
+    const threadId = tab.page.getByLabel('Thread id of 2');
+    await threadId.fill('elsewhere');
+    await tab.view('Sessions');
+    await tab.view('Import');
+    expect(await threadId.inputValue()).toBe('elsewhere');
+    await threadId.fill('part-2');
     await tab.button('Add to the thread').click();
     await tab.heading('Imported, but for 1 conversation').waitFor();
     expect(await contentsOf('part', 'part-2')).toEqual(['There says 1', 'Two says 1', 'Two says 2']);
@@ -164,6 +220,9 @@ describeInChromium('the import of the console', () => {
     expect(await tab.page.getByLabel('Or paste it').inputValue()).toBe('{"data": []}');
     await paste(tab, JSON.stringify([...chat('Pasted', 2), { role: 'user', content: null }]));
     await tab.heading('The pasted text').waitFor();
+    await tab.button('Choose another').click();
+    expect(await tab.page.getByLabel('Or paste it').inputValue()).toContain('Pasted says 2');
+    await tab.button('Read this text').click();
     await tab.page.getByLabel(/^Thread id of/).fill('..');
     await tab.page.getByText('No URL can carry this id.').waitFor();
     expect(await tab.button(/^Import 1/).isDisabled()).toBe(true);
@@ -171,6 +230,57 @@ describeInChromium('the import of the console', () => {
     await tab.button('Import 1 conversation (2 messages)').click();
     await tab.heading('Everything is imported').waitFor();
     expect(await threadsOf('wrong')).toEqual({ pasted: 2 });
+    await tab.button('Import something else').click();
+    expect(await tab.page.getByLabel('Or paste it').inputValue()).toBe('');
+  });
+
+  it('counts all that cannot be imported, and lists the first', async () => {
+    const tab = await suite.open();
+    await tab.signIn('faulty', '/import');
+    const faulty = Array.from({ length: 150 }, () => ({ role: 'human', content: 'x' }));
+    await paste(tab, JSON.stringify([...chat('Ada', 1), ...faulty]));
+    await tab.page.getByText('150 places cannot be imported').click();
+    await tab.page.getByText('and 50 more').waitFor();
+    await tab.page.getByText('Stays behind: 150 faulty messages').waitFor();
+  });
+
+  it('reads one file at a time, also while another view is open, and says which it did not take', async () => {
+    const tab = await suite.open();
+    await tab.signIn('reading', '/import');
+    await hold(tab);
+    await drop(tab, ['first.json', 'second.json', 'third.json'], '[');
+    for (const view of ['Sessions', 'Import'] as const) await tab.view(view);
+    await tab.page.getByText('Reading first.json, in percent').waitFor();
+    await tab.page.getByText('Not taken: second.json, third.json.').waitFor();
+    expect(await tab.button('Choose a file').isDisabled()).toBe(true);
+    await drop(tab, ['late.json'], '[');
+    expect(await tab.page.locator('.progress').innerText()).toContain('Reading first.json');
+    await tab.view('Sessions');
+    await tab.page.evaluate('window.letGo()');
+    await expectNone(() => tab.page.workers());
+    await tab.view('Import');
+    await tab.page.getByRole('alert').getByText('first.json cannot be imported').waitFor();
+    await tab.expectAccessible();
+
+    await drop(tab, ['first.json', 'second.json'], JSON.stringify(chat('Ada', 1)));
+    await tab.heading('first.json').waitFor();
+    await tab.page.getByText('Not taken: second.json.').waitFor();
+    await tab.button('Choose another').click();
+    await hold(tab);
+    await drop(tab, ['first.json'], '[');
+    await tab.page.getByText('Reading first.json, in percent').waitFor();
+    await tab.signOut();
+    await expectNone(() => tab.page.workers());
+  });
+
+  it('says of a file that is too large how large it may be', async () => {
+    const tab = await suite.open();
+    await tab.signIn('huge', '/import');
+    await tab.page.evaluate(
+      `Object.defineProperty(Blob.prototype, 'size', { get: () => 1_234.5 * 1024 * 1024 })`,
+    );
+    await drop(tab, ['huge.json'], '[]');
+    await tab.page.getByRole('alert').getByText('It has 1,235 MB; 300 are possible. Split it.').waitFor();
   });
 
   it('can be interrupted, and reads 50 MB beside the page, not in it', async () => {
@@ -201,8 +311,12 @@ describeInChromium('the import of the console', () => {
     await tab.expectNoSidewaysScroll();
     await tab.button(/^Import 1,000/).click();
     await tab.page.getByText(/^[1-9]\d* of 1,000 conversations done/).waitFor({ timeout: 120_000 });
+    await tab.view('Sessions');
+    expect(await asksBeforeLeaving(tab)).toBe(true);
+    await tab.view('Import');
     await tab.button('Interrupt').click();
     await tab.heading('The import is interrupted').waitFor();
+    expect(await asksBeforeLeaving(tab)).toBe(false);
     const stored = Object.values(await threadsOf('large'));
     expect(stored.length).toBeLessThan(1_000);
     // Whoever signs out leaves nothing behind that could still read or send.

@@ -1,5 +1,6 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import type { Answer } from '../support/service.js';
+import type { ConsolePage } from './support/console-page.js';
 import { describeInChromium } from './support/in-chromium.js';
 import { useConsole } from './support/suite.js';
 
@@ -7,6 +8,25 @@ describeInChromium('the memories of the console', () => {
   const suite = useConsole();
   const store = (tenant: string, content: string, more: object = {}): Promise<Answer> =>
     suite.service.as(tenant).post('/v1/memories', { agentId: 'guide', content, ...more });
+
+  /** Requests of a method whose URL ends so wait until they are let go. */
+  async function hold({ page }: ConsolePage, method: string, url: RegExp): Promise<() => void> {
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    await page.route(url, async (route) => {
+      if (route.request().method() === method) await held;
+      // Whoever asked may have gone.
+      await route.continue().catch(() => undefined);
+    });
+    return letGo;
+  }
+  async function typeMemory({ page }: ConsolePage): Promise<void> {
+    await page.getByRole('link', { name: 'Add', exact: true }).click();
+    await page.getByLabel('Agent').last().fill('guide');
+    await page.getByLabel('Text').fill('Likes the sea.');
+  }
 
   beforeAll(async () => {
     await store('acme', 'Prefers window seats on trains.', { metadata: { kind: 'preference' } });
@@ -37,6 +57,99 @@ describeInChromium('the memories of the console', () => {
     expect(body).toMatchObject({
       memories: [{ agentId: 'guide', content: 'Likes the sea.', metadata: { kind: 'taste' }, source: null }],
     });
+  });
+
+  it('takes nobody along whom a slow answer finds elsewhere, and keeps what was sent as it was', async () => {
+    const tab = await suite.open();
+    await tab.signIn('slow', '/memories');
+    await typeMemory(tab);
+    let letGo = await hold(tab, 'POST', /\/v1\/memories$/);
+    await tab.button('Store memory').click();
+    const text = tab.page.getByLabel('Text');
+    await tab.page.locator('textarea[readonly]').first().waitFor();
+    await tab.view('Compile');
+    await tab.view('Memories');
+    await tab.page.getByRole('link', { name: 'Add', exact: true }).click();
+    expect(await text.inputValue()).toBe('Likes the sea.');
+    expect(await text.isEditable()).toBe(false);
+    await tab.button('Store memory').press('Enter');
+    await tab.view('Compile');
+    letGo();
+    await tab.hears('Memory stored');
+    await tab.heading('Compile').waitFor();
+    await tab.view('Memories');
+    await tab.row('Likes the sea.').click();
+    await tab.button('Edit').click();
+    await text.fill('Likes the lake.');
+    letGo = await hold(tab, 'PATCH', /\/v1\/memories\/[^/]+$/);
+    await tab.button('Save as revision 2').click();
+    await tab.page.locator('textarea[readonly]').first().waitFor();
+    await tab.view('Compile');
+    letGo();
+    await tab.hears('Saved as revision 2');
+    await tab.heading('Compile').waitFor();
+    const { body } = await suite.service.as('slow').get('/v1/memories');
+    expect(body).toMatchObject({ memories: [{ content: 'Likes the lake.', revision: 2 }] });
+    await tab.view('Memories');
+    await tab.row('Likes the lake.').click();
+    await tab.button('Delete …').click();
+    letGo = await hold(tab, 'DELETE', /\/v1\/memories\/[^/]+$/);
+    await tab.button('Delete memory').click();
+    await tab.page.keyboard.press('Escape');
+    await tab.view('Compile');
+    letGo();
+    await tab.hears('Memory deleted');
+    await tab.heading('Compile').waitFor();
+    await tab.view('Memories');
+    await tab.page.getByText('No memories yet').waitFor();
+  });
+
+  it('leads nobody to a memory of the tenant who was signed in before', async () => {
+    const tab = await suite.open();
+    await tab.signIn('before', '/memories');
+    await typeMemory(tab);
+    const letGo = await hold(tab, 'POST', /\/v1\/memories$/);
+    await tab.button('Store memory').click();
+    await tab.page.locator('textarea[readonly]').first().waitFor();
+    await tab.signOut();
+    await tab.page.getByLabel('Tenant').fill('after');
+    await tab.button('Sign in').click();
+    await tab.heading('Sessions').waitFor();
+    const answered = tab.page.waitForResponse(
+      (response) => response.request().method() === 'POST' && response.url().endsWith('/v1/memories'),
+    );
+    letGo();
+    await (await answered).finished();
+    // Long enough for a page to go where it should not.
+    await tab.page.waitForTimeout(500);
+    expect(new URL(tab.page.url()).pathname).toBe('/console/sessions');
+  });
+
+  it('shows nothing of the search before under a new one, and keeps what is typed', async () => {
+    const tab = await suite.open();
+    await tab.signIn('acme', '/memories');
+    const search = tab.page.getByLabel('Search');
+    await search.fill('bicycle');
+    await tab.button('Search').click();
+    await tab.row(/Owns a red bicycle/).waitFor();
+    await search.fill('window seats');
+    await tab.page.getByLabel('Agent').fill('guide');
+    await tab.view('Sessions');
+    await tab.view('Memories');
+    expect(await search.inputValue()).toBe('window seats');
+    expect(await tab.page.getByLabel('Agent').inputValue()).toBe('guide');
+    const letGo = await hold(tab, 'POST', /\/v1\/memories\/search$/);
+    const asked = tab.page.waitForRequest(/\/v1\/memories\/search$/);
+    await tab.page.getByLabel('Found by').selectOption('lexical');
+    expect((await asked).postDataJSON()).toMatchObject({
+      query: 'window seats',
+      agentId: 'guide',
+      mode: 'lexical',
+    });
+    await tab.page.getByText('Searching').waitFor();
+    expect(await tab.page.getByRole('row').count()).toBe(0);
+    letGo();
+    await tab.row(/Prefers window seats/).waitFor();
   });
 
   it('finds by meaning and shows the score of each channel', async () => {

@@ -150,4 +150,68 @@ describeInChromium('two tenants in one tab', () => {
     await tab.row('known to blue').waitFor();
     expect(new Set(tenants)).toEqual(new Set(['blue']));
   });
+
+  it('are not led anywhere by what another has begun', async () => {
+    const tab = await suite.open();
+    await suite.service
+      .as('red')
+      .post('/v1/sessions/secret/messages', { messages: [{ role: 'user', content: 'hello' }] });
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await tab.page.route('**/v1/sessions/secret', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await tab.signIn('red', '/sessions/secret');
+    await tab.button('Clear …').click();
+    await tab.button('Clear session').click();
+    await tab.page.keyboard.press('Escape');
+    await tab.page.getByRole('alertdialog').waitFor({ state: 'detached' });
+    await tab.signOut();
+    await tab.page.getByLabel('Tenant').fill('blue');
+    await tab.button('Sign in').click();
+    await tab.view('Memories');
+    const answered = tab.page.waitForResponse('**/v1/sessions/secret');
+    answer();
+    await answered;
+    await tab.page.waitForTimeout(500);
+    expect(new URL(tab.page.url()).pathname).toBe('/console/memories');
+    expect(await tab.page.locator('#announcements').textContent()).not.toContain('secret');
+  });
+
+  it('leave nothing behind: neither what was said to them nor a key that is checked meanwhile', async () => {
+    const tab = await suite.open();
+    await tab.signIn('red', '/compile');
+    await tab.page.getByRole('combobox', { name: 'Thread' }).fill('shared');
+    await tab.page.keyboard.press('Tab');
+    await tab.page.getByRole('textbox', { name: 'Task' }).fill('Say it.');
+    await tab.button('Compile').click();
+    await tab.hears('Compiled.');
+    const refusal = {
+      status: 401,
+      json: { status: 401, code: 'unauthenticated', title: 'No', detail: 'No.' },
+    };
+    await tab.page.route('**/v1/context/compile', (route) => route.fulfill(refusal));
+    await tab.button('Compile').click();
+    const again = tab.page.getByRole('dialog', { name: 'Sign in again' });
+    await again.getByLabel('Tenant').fill('red');
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await tab.page.route('**/v1/sessions?limit=1', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await Promise.all([
+      tab.page.waitForRequest('**/v1/sessions?limit=1'),
+      again.getByRole('button', { name: 'Sign in' }).click(),
+    ]);
+    await again.getByRole('button', { name: 'Sign out' }).click();
+    await tab.heading('Sign in').waitFor();
+    expect(await tab.page.evaluate<string>('document.body.textContent')).not.toContain('Compiled.');
+    const answered = tab.page.waitForResponse('**/v1/sessions?limit=1');
+    answer();
+    await answered;
+    await tab.page.waitForTimeout(500);
+    expect(await tab.page.evaluate<string>('JSON.stringify(sessionStorage)')).not.toContain('red');
+  });
 });

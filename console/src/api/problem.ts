@@ -70,6 +70,8 @@ const NO_ANSWER = {
 
 /** What to do about it, where the console knows better than the service's own words; undefined otherwise. */
 export function remedyOf({ status, retryAfter }: ApiProblem): string | undefined {
+  if (status === -1)
+    return 'Try again, or open another view. If it stays, load the page anew; what was typed and not sent is lost by that.';
   if (status === 0) return 'Check that the service runs and that you are online, then try again.';
   if (status === 401) return 'Sign in again, with a key that is in force. What you typed stays here.';
   if (status === 403) return 'Sign in with a key that has the scope this needs.';

@@ -113,7 +113,7 @@ function Items({ comparison: { items, counts } }: { readonly comparison: Compari
     <section className="stack" aria-label="Parts that differ">
       <h3>What each of them sends</h3>
       <ToggleButtonGroup
-        className="filters"
+        className="pills"
         aria-label="Show parts"
         selectionMode="single"
         disallowEmptySelection
@@ -123,7 +123,7 @@ function Items({ comparison: { items, counts } }: { readonly comparison: Compari
         }}
       >
         {KINDS.map((each) => (
-          <ToggleButton key={each} id={each} className="filter">
+          <ToggleButton key={each} id={each} className="pill">
             {NAMES[each]} <span className="muted">{count(countOf(each))}</span>
           </ToggleButton>
         ))}

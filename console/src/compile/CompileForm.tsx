@@ -1,10 +1,10 @@
-// Over 200 lines: one form, a field after the other.
-import { useState, type ReactNode } from 'react';
+import { useRef, useState, type ReactNode } from 'react';
 import type { ApiProblem } from '../api/problem.js';
 import { Button } from '../components/Button.js';
 import { SelectField } from '../components/SelectField.js';
 import { TextField } from '../components/TextField.js';
-import { formProblems, MAX_MEMORIES, type CompileForm as Form } from './compile-form.js';
+import { focusFault } from '../components/focus-fault.js';
+import { formProblems, isMoreUsed, MAX_MEMORIES, type CompileForm as Form } from './compile-form.js';
 import { CompileProblem } from './CompileProblem.js';
 import { count } from './sections.js';
 import { ThreadField } from './ThreadField.js';
@@ -22,18 +22,24 @@ interface CompileFormProps {
 export function CompileForm({ form, onChange, onCompile, isPending, problem }: CompileFormProps): ReactNode {
   const { data: budgets } = useBudgets();
   const [isSent, setSent] = useState(false);
+  // Settings that are not as they were at first are not hidden.
   const [isMoreOpen, setMoreOpen] = useState(() => isMoreUsed(form));
+  const element = useRef<HTMLFormElement>(null);
   const problems = isSent ? formProblems(form) : {};
   const set = (change: Partial<Form>): void => {
     onChange({ ...form, ...change });
   };
   const compile = (changed: Form = form): void => {
+    const found = formProblems(changed);
     setSent(true);
-    if (!isPending && Object.keys(formProblems(changed)).length === 0) onCompile(changed);
+    if (found.memoryLimit !== undefined) setMoreOpen(true);
+    if (!isPending && Object.keys(found).length === 0) onCompile(changed);
+    focusFault(element.current);
   };
   const spills = budgets?.spillOver === true ? 'on' : 'off';
   return (
     <form
+      ref={element}
       className="compile-form stack"
       noValidate
       onSubmit={(event) => {
@@ -88,7 +94,7 @@ export function CompileForm({ form, onChange, onCompile, isPending, problem }: C
       />
       <details
         className="more"
-        open={isMoreOpen || problems.memoryLimit !== undefined}
+        open={isMoreOpen}
         onToggle={({ currentTarget }) => {
           setMoreOpen(currentTarget.open);
         }}
@@ -108,9 +114,9 @@ export function CompileForm({ form, onChange, onCompile, isPending, problem }: C
           <TextField
             label="Memory limit"
             inputMode="numeric"
-            value={Number.isNaN(form.memoryLimit) ? '' : String(form.memoryLimit)}
-            onChange={(typed) => {
-              set({ memoryLimit: typed.trim() === '' ? NaN : Number(typed) });
+            value={form.memoryLimit}
+            onChange={(memoryLimit) => {
+              set({ memoryLimit });
             }}
             description={`0 to ${count(MAX_MEMORIES)}`}
             error={problems.memoryLimit}
@@ -191,16 +197,5 @@ export function CompileForm({ form, onChange, onCompile, isPending, problem }: C
         </Button>
       </div>
     </form>
-  );
-}
-
-/** Settings that are not as they were at first are not hidden. */
-function isMoreUsed({ agentId, memoryLimit, spillOver, recallScope, overflow, model }: Form): boolean {
-  return (
-    [agentId, model].some((text) => text !== '') ||
-    memoryLimit !== 10 ||
-    spillOver !== 'default' ||
-    recallScope !== 'memories' ||
-    overflow !== 'truncate'
   );
 }

@@ -1,6 +1,4 @@
 import { useEffect, type ReactNode } from 'react';
-import { asProblem } from '../api/problem.js';
-import { announce } from '../components/announce.js';
 import { EmptyState } from '../components/EmptyState.js';
 import { useKept } from '../layout/useKept.js';
 import { usePath } from '../layout/path.js';
@@ -8,7 +6,6 @@ import { useTitle } from '../layout/useTitle.js';
 import { CompileForm } from './CompileForm.js';
 import { CompileResult } from './CompileResult.js';
 import { EMPTY_FORM, requestOf } from './compile-form.js';
-import { barInWords, tokenBar } from './token-bar.js';
 import { useCompile } from './useCompile.js';
 import type { CompileRun } from './working-context.js';
 import './compile.css';
@@ -22,12 +19,8 @@ export function CompileView(): ReactNode {
   useEffect(() => {
     if (threadId !== undefined && threadId !== form.threadId) setForm({ ...form, threadId });
   }, [threadId]);
-  const [run, setRun] = useKept<CompileRun | undefined>('compile.run', undefined);
   const [pinned, setPinned] = useKept<CompileRun | undefined>('compile.pinned', undefined);
-  const compile = useCompile((done) => {
-    setRun(done);
-    announce(`Compiled. ${barInWords(tokenBar(done.answer))}`);
-  });
+  const { run, isPending, problem, compile } = useCompile();
   return (
     <div className="compile">
       <div className="compile-side">
@@ -39,13 +32,13 @@ export function CompileView(): ReactNode {
           form={form}
           onChange={setForm}
           onCompile={(changed) => {
-            compile.mutate(requestOf(changed));
+            void compile(requestOf(changed));
           }}
-          isPending={compile.isPending}
-          problem={compile.error && asProblem(compile.error)}
+          isPending={isPending}
+          problem={problem}
         />
       </div>
-      <div className="compile-main" aria-busy={compile.isPending}>
+      <div className="compile-main" aria-busy={isPending}>
         {run ? (
           <CompileResult run={run} pinned={pinned} onPin={setPinned} />
         ) : (

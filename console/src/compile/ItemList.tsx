@@ -19,7 +19,7 @@ export function ItemList({ run }: { readonly run: CompileRun }): ReactNode {
   return (
     <div className="stack">
       <ToggleButtonGroup
-        className="filters"
+        className="pills"
         aria-label="Show parts that were"
         selectionMode="single"
         disallowEmptySelection
@@ -29,7 +29,7 @@ export function ItemList({ run }: { readonly run: CompileRun }): ReactNode {
         }}
       >
         {FILTERS.map((each) => (
-          <ToggleButton key={each} id={each} className="filter">
+          <ToggleButton key={each} id={each} className="pill">
             {each === 'all' ? 'All' : each.charAt(0).toUpperCase() + each.slice(1)}{' '}
             <span className="muted">{count(counts[each])}</span>
           </ToggleButton>

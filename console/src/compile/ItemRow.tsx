@@ -36,10 +36,10 @@ export function ItemRow({ item, text, highest }: ItemRowProps): ReactNode {
           <span className="item-why">{reasonInWords(item)}</span>
           {score !== undefined && (
             <span
-              className="score number"
+              className="item-score number"
               title="Score of the search; it compares the memories of this compile alone"
             >
-              <span className="score-bar" aria-hidden="true">
+              <span className="item-score-bar" aria-hidden="true">
                 <span style={{ width: `${highest > 0 ? Math.max(0, (score / highest) * 100) : 0}%` }} />
               </span>
               <span className="visually-hidden">score </span>
@@ -50,7 +50,7 @@ export function ItemRow({ item, text, highest }: ItemRowProps): ReactNode {
         {isOpen && (
           <div className="item-body">
             {text !== undefined && <div className="item-whole">{text}</div>}
-            <dl className="facts small">
+            <dl className="item-facts small">
               <dt>Id</dt>
               <dd className="mono">{id}</dd>
               <dt>Reason</dt>

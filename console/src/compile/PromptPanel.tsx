@@ -39,7 +39,7 @@ export function PromptPanel({ run }: { readonly run: CompileRun }): ReactNode {
     <div className="stack">
       <div className="prompt-head">
         <ToggleButtonGroup
-          className="filters"
+          className="pills"
           aria-label="Show the prompt as"
           selectionMode="single"
           disallowEmptySelection
@@ -48,10 +48,10 @@ export function PromptPanel({ run }: { readonly run: CompileRun }): ReactNode {
             setForm(chosen === 'json' ? 'json' : 'messages');
           }}
         >
-          <ToggleButton id="messages" className="filter">
+          <ToggleButton id="messages" className="pill">
             Messages <span className="muted">{count(messages.length)}</span>
           </ToggleButton>
-          <ToggleButton id="json" className="filter">
+          <ToggleButton id="json" className="pill">
             JSON <span className="muted">{FORMATS[request.format]}</span>
           </ToggleButton>
         </ToggleButtonGroup>
@@ -66,7 +66,7 @@ export function PromptPanel({ run }: { readonly run: CompileRun }): ReactNode {
           : `The button copies it in the form of ${FORMATS[request.format]}; the tokens are counted in that of OpenAI.`}
       </p>
       {form === 'json' ? (
-        <pre ref={json} className="json" tabIndex={0} aria-label="The prompt as JSON">
+        <pre ref={json} className="prompt-json" tabIndex={0} aria-label="The prompt as JSON">
           {promptJson(answer)}
         </pre>
       ) : (

@@ -8,7 +8,7 @@ export interface CompileForm {
   task: string;
   systemPrompt: string;
   agentId: string;
-  memoryLimit: number;
+  memoryLimit: string;
   spillOver: 'default' | 'on' | 'off';
   recallScope: 'memories' | 'thread' | 'both';
   overflow: 'truncate' | 'refuse';
@@ -22,7 +22,7 @@ export const EMPTY_FORM: CompileForm = {
   task: '',
   systemPrompt: '',
   agentId: '',
-  memoryLimit: 10,
+  memoryLimit: '10',
   spillOver: 'default',
   recallScope: 'memories',
   overflow: 'truncate',
@@ -37,7 +37,6 @@ const MAX_TEXT = 1_000_000;
 export type FormProblems = Partial<Record<keyof CompileForm, string>>;
 
 export function formProblems({ threadId, task, systemPrompt, memoryLimit }: CompileForm): FormProblems {
-  const isLimit = Number.isInteger(memoryLimit) && memoryLimit >= 0 && memoryLimit <= MAX_MEMORIES;
   return {
     ...(threadId === '' && { threadId: 'Choose a thread, or type the id of one.' }),
     ...((threadId === '.' || threadId === '..') && { threadId: 'No URL can carry this id.' }),
@@ -47,19 +46,40 @@ export function formProblems({ threadId, task, systemPrompt, memoryLimit }: Comp
     ...(systemPrompt.length > MAX_TEXT && {
       systemPrompt: 'A system prompt has at most 1,000,000 characters.',
     }),
-    ...(!isLimit && { memoryLimit: 'A whole number from 0 to 1,000.' }),
+    ...(limitOf(memoryLimit) === undefined && { memoryLimit: 'A whole number from 0 to 1,000.' }),
   };
 }
 
-/** The body of the request. What was left empty is left out, so that the service's own settings hold. */
+/** A number of memories as people type it, `1,000` as well as `1000`; undefined where it is none. */
+function limitOf(typed: string): number | undefined {
+  if (!/^(\d+|\d{1,3}(,\d{3})+)$/.test(typed.trim())) return undefined;
+  const limit = Number(typed.replaceAll(',', ''));
+  return limit <= MAX_MEMORIES ? limit : undefined;
+}
+
+/** Whether a setting under "More settings" is another than at first. */
+export function isMoreUsed(form: CompileForm): boolean {
+  return MORE.some((name) => form[name] !== EMPTY_FORM[name]);
+}
+
+const MORE = [
+  ...(['agentId', 'memoryLimit', 'spillOver', 'recallScope'] as const),
+  ...(['overflow', 'model', 'format'] as const),
+];
+
+/**
+ * The body of the request. What was left empty is left out, so that the service's own settings hold.
+ * @param form without problems
+ */
 export function requestOf(form: CompileForm): CompileRequest {
+  const memoryLimit = limitOf(form.memoryLimit);
   return {
     threadId: form.threadId,
     systemPrompt: form.systemPrompt,
     task: { description: form.task },
     ...(form.modelTier !== '' && { modelTier: form.modelTier }),
     ...(form.agentId !== '' && { agentId: form.agentId }),
-    memoryLimit: form.memoryLimit,
+    ...(memoryLimit !== undefined && { memoryLimit }),
     ...(form.spillOver !== 'default' && { spillOver: form.spillOver === 'on' }),
     ...(form.recallScope !== 'memories' && { recallScope: form.recallScope }),
     ...(form.overflow !== 'truncate' && { overflow: form.overflow }),

@@ -1,4 +1,4 @@
-import type { ReactNode, Ref } from 'react';
+import type { ReactNode } from 'react';
 import {
   FieldError,
   Input,
@@ -18,13 +18,11 @@ export interface TextFieldProps extends Omit<AriaTextFieldProps, 'className' | '
   readonly rows?: number;
   readonly placeholder?: string;
   readonly monospaced?: boolean;
-  readonly inputRef?: Ref<HTMLInputElement>;
-  readonly textAreaRef?: Ref<HTMLTextAreaElement>;
 }
 
 /** A labelled text, of one line or (with `rows`) of several. */
 export function TextField(props: TextFieldProps): ReactNode {
-  const { label, description, error, rows, placeholder, monospaced, inputRef, textAreaRef, ...field } = props;
+  const { label, description, error, rows, placeholder, monospaced, ...field } = props;
   const className = monospaced ? 'field-input mono' : 'field-input';
   return (
     <AriaTextField
@@ -35,14 +33,9 @@ export function TextField(props: TextFieldProps): ReactNode {
     >
       <Label className="field-label">{label}</Label>
       {rows === undefined ? (
-        <Input className={className} placeholder={placeholder} {...(inputRef && { ref: inputRef })} />
+        <Input className={className} placeholder={placeholder} />
       ) : (
-        <TextArea
-          className={className}
-          rows={rows}
-          placeholder={placeholder}
-          {...(textAreaRef && { ref: textAreaRef })}
-        />
+        <TextArea className={className} rows={rows} placeholder={placeholder} />
       )}
       {description !== undefined && (
         <Text slot="description" className="field-description">

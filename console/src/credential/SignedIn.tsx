@@ -2,8 +2,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createContext, use, useEffect, useState, type ReactNode } from 'react';
 import { Api } from '../api/api.js';
 import type { AuthMode } from '../api/config.js';
-import { asProblem } from '../api/problem.js';
-import { DraftsContext } from './drafts.js';
+import { LiveRegion } from '../components/LiveRegion.js';
 import { closeKept } from '../layout/kept.js';
 import { storeCredential, type Credential } from './credential.js';
 import { SignInAgain } from './SignInAgain.js';
@@ -48,7 +47,6 @@ export function SignedIn({ authMode, credential: first, onSignOut, children }: S
       }),
   );
   const [queries] = useState(createQueryClient);
-  const [drafts] = useState(() => new Map<string, unknown>());
   useEffect(
     () => () => {
       void queries.cancelQueries();
@@ -66,7 +64,8 @@ export function SignedIn({ authMode, credential: first, onSignOut, children }: S
   return (
     <SessionContext value={{ api, credential, signOut: onSignOut }}>
       <QueryClientProvider client={queries}>
-        <DraftsContext value={drafts}>{children}</DraftsContext>
+        {children}
+        <LiveRegion />
         <SignInAgain
           isOpen={isRefused}
           authMode={authMode}
@@ -79,12 +78,12 @@ export function SignedIn({ authMode, credential: first, onSignOut, children }: S
   );
 }
 
-/** One more try where the service was away for a moment, none where it has said no. */
+/** Without tries of its own: the client tries again where the service was away for a moment. */
 function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
       queries: {
-        retry: (failures, error) => failures < 1 && asProblem(error).status === 503,
+        retry: false,
         refetchOnWindowFocus: false,
         networkMode: 'always',
       },

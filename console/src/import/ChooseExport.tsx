@@ -3,31 +3,36 @@ import { DropZone, FileTrigger, Text } from 'react-aria-components';
 import { Button } from '../components/Button.js';
 import { Progress } from '../components/Busy.js';
 import { TextField } from '../components/TextField.js';
-
-/** More is likely to be something else, and would not fit into the memory of a page. */
-const MOST_BYTES = 300 * 1024 * 1024;
+import { NotTaken } from './NotTaken.js';
+import { isUnderWay, type Reading } from './reading.js';
 
 interface ChooseExportProps {
-  readonly reading: { readonly name: string; readonly part: number } | undefined;
-  readonly fault: { readonly name: string; readonly message: string } | undefined;
+  readonly reading: Reading | undefined;
   readonly typed: string;
   readonly onType: (text: string) => void;
-  readonly onRead: (file: Blob, name: string) => void;
+  readonly onRead: (name: string, file: Promise<Blob>, notTaken?: readonly string[]) => void;
+  readonly onReadText: () => void;
 }
 
 /** A file by the button, by dropping it, or a text that is pasted. */
-export function ChooseExport({ reading, fault, typed, onType, onRead }: ChooseExportProps): ReactNode {
-  const choose = (file: File | undefined): void => {
-    if (file) onRead(file.size > MOST_BYTES ? new Blob([]) : file, file.name);
-  };
+export function ChooseExport(props: ChooseExportProps): ReactNode {
+  const { reading, typed, onType, onRead, onReadText } = props;
+  const isReading = isUnderWay(reading);
   return (
     <div className="stack">
       <DropZone
         className="drop"
         aria-label="Drop an export here"
+        // Not by `isDisabled`: the browser would leave the page and open the file.
+        getDropOperation={(_, [allowed = 'cancel']) => (isReading ? 'cancel' : allowed)}
         onDrop={({ items }) => {
-          const file = items.find((item) => item.kind === 'file');
-          if (file) void file.getFile().then(choose);
+          const [file, ...others] = items.filter((item) => item.kind === 'file');
+          if (file)
+            onRead(
+              file.name,
+              file.getFile(),
+              others.map(({ name }) => name),
+            );
         }}
       >
         <Text slot="label" className="drop-label">
@@ -39,32 +44,34 @@ export function ChooseExport({ reading, fault, typed, onType, onRead }: ChooseEx
         <FileTrigger
           acceptedFileTypes={['.json', '.jsonl', '.ndjson', '.txt', 'application/json']}
           onSelect={(files) => {
-            choose(files?.[0]);
+            const file = files?.[0];
+            if (file) onRead(file.name, Promise.resolve(file));
           }}
         >
-          <Button kind="primary" isDisabled={reading !== undefined}>
+          <Button kind="primary" isDisabled={isReading}>
             Choose a file
           </Button>
         </FileTrigger>
       </DropZone>
-      {reading && (
+      {reading && isReading && (
         <Progress
           label={`Reading ${reading.name}, in percent`}
           value={Math.round(reading.part * 100)}
           max={100}
         />
       )}
-      {fault && (
+      {reading?.fault !== undefined && (
         <div className="problem" role="alert">
-          <p className="problem-title">{fault.name} cannot be imported</p>
-          <p>{fault.message}</p>
+          <p className="problem-title">{reading.name} cannot be imported</p>
+          <p>{reading.fault}</p>
         </div>
       )}
+      {reading && <NotTaken names={reading.notTaken} />}
       <form
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          onRead(new Blob([typed]), 'The pasted text');
+          onReadText();
         }}
       >
         <TextField
@@ -77,7 +84,7 @@ export function ChooseExport({ reading, fault, typed, onType, onRead }: ChooseEx
           spellCheck="false"
         />
         <div className="actions">
-          <Button type="submit" isDisabled={typed.trim() === '' || reading !== undefined}>
+          <Button type="submit" isDisabled={typed.trim() === '' || isReading}>
             Read this text
           </Button>
         </div>

@@ -16,7 +16,7 @@ interface ConversationRowProps {
 /** One conversation: whether it is taken, the thread it becomes, and what of it stays behind. */
 export function ConversationRow(props: ConversationRowProps): ReactNode {
   const { conversation, threadId, fault, isTaken, onTake, onRename } = props;
-  const { at, title, messages, roles, beginning, refused, leftOut } = conversation;
+  const { at, title, messages, roles, beginning, refusedCount, leftOut } = conversation;
   const name = title ?? at;
   return (
     <li className="conversation">
@@ -38,12 +38,12 @@ export function ConversationRow(props: ConversationRowProps): ReactNode {
           {messages === 0 ? 'Nothing in it can be imported' : plural(messages, 'message')}
           {Object.entries(roles).map(([role, times]) => ` · ${times} ${role}`)}
         </p>
-        {(leftOut.length > 0 || refused.length > 0) && (
+        {(leftOut.length > 0 || refusedCount > 0) && (
           <p className="small left-out">
             Stays behind:{' '}
             {[
               ...leftOut.map(({ what, times }) => `${times} × ${what}`),
-              ...(refused.length > 0 ? [plural(refused.length, 'faulty message')] : []),
+              ...(refusedCount > 0 ? [plural(refusedCount, 'faulty message')] : []),
             ].join(', ')}
           </p>
         )}

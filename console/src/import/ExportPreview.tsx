@@ -4,10 +4,12 @@ import { Button } from '../components/Button.js';
 import { SelectField } from '../components/SelectField.js';
 import { TextField } from '../components/TextField.js';
 import { ConversationRow } from './ConversationRow.js';
+import { NotTaken } from './NotTaken.js';
 import { count, plural } from '../compile/sections.js';
 import { threadIdFaults, threadIdOf, wanted, type Chosen } from './import-state.js';
 
 const PAGE = 25;
+const REFUSALS_LISTED = 200;
 const FORMATS = {
   openai: 'OpenAI’s form',
   jsonl: 'OpenAI’s form, one conversation a line',
@@ -69,6 +71,7 @@ export function ExportPreview({ chosen, onChange, onImport, onStartAgain }: Expo
             {note}
           </p>
         ))}
+        <NotTaken names={chosen.notTaken} />
         <Refused summary={summary} />
         <div className="import-settings">
           <TextField
@@ -85,7 +88,7 @@ export function ExportPreview({ chosen, onChange, onImport, onStartAgain }: Expo
             value={chosen.addToThreads ? 'add' : 'refuse'}
             options={[
               { value: 'refuse', label: 'Leave it as it is, and say so' },
-              { value: 'add', label: 'Add the messages to it' },
+              { value: 'add', label: 'Add the whole conversation behind it' },
             ]}
             onChange={(choice) => {
               onChange({ ...chosen, addToThreads: choice === 'add' });
@@ -199,19 +202,24 @@ function Refused({ summary }: { readonly summary: Chosen['summary'] }): ReactNod
   const messages = summary.conversations.flatMap(({ at, refused }) =>
     refused.map((refusal) => ({ at: `${at}, ${refusal.at}`, why: refusal.why })),
   );
-  const all = [...summary.refused, ...messages];
-  if (all.length === 0) return null;
+  const listed = [...summary.refused, ...messages].slice(0, REFUSALS_LISTED);
+  const total = summary.conversations.reduce(
+    (sum, { refusedCount }) => sum + refusedCount,
+    summary.refusedCount,
+  );
+  if (total === 0) return null;
   return (
     <details className="notice">
       <summary>
-        <b>{plural(all.length, 'place')} cannot be imported</b>; the rest can
+        <b>{plural(total, 'place')} cannot be imported</b>; the rest can
       </summary>
       <ul className="degraded small">
-        {all.slice(0, 200).map(({ at, why }, index) => (
+        {listed.map(({ at, why }, index) => (
           <li key={index}>
             <b>{at}</b> {why}
           </li>
         ))}
+        {total > listed.length && <li>and {count(total - listed.length)} more</li>}
       </ul>
     </details>
   );

@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { count, plural } from '../compile/sections.js';
 import { Button } from '../components/Button.js';
@@ -12,8 +12,11 @@ import { threadIdFault } from './thread-names.js';
 /** Threads of each kind that are listed. */
 const LISTED = 200;
 
-interface ImportProgressPanelProps {
+export interface ImportProgressPanelProps {
   readonly progress: ImportProgress;
+  /** Thread ids that were typed for what failed, by the index of the conversation. */
+  readonly typedIds: ReadonlyMap<number, string>;
+  readonly onTypeId: (index: number, threadId: string) => void;
   readonly onCancel: () => void;
   readonly onResume: () => void;
   readonly onRetry: (indexes: readonly number[], retrying?: Retrying) => void;
@@ -23,7 +26,7 @@ interface ImportProgressPanelProps {
 
 /** How far an import is, what failed and how to try that again, and where the rest is now. */
 export function ImportProgressPanel(props: ImportProgressPanelProps): ReactNode {
-  const { progress, onCancel, onResume, onRetry, onBack, onStartAgain } = props;
+  const { progress, typedIds, onTypeId, onCancel, onResume, onRetry, onBack, onStartAgain } = props;
   const { state, threads, sent, messages, problem, waitingFor } = progress;
   const done = threads.filter((thread) => thread.state === 'done');
   const failed = threads.filter((thread) => thread.state === 'failed');
@@ -75,6 +78,10 @@ export function ImportProgressPanel(props: ImportProgressPanelProps): ReactNode 
               <FailedThread
                 key={thread.index}
                 thread={thread}
+                threadId={typedIds.get(thread.index) ?? thread.threadId}
+                onType={(threadId) => {
+                  onTypeId(thread.index, threadId);
+                }}
                 isRunning={state === 'running'}
                 onRetry={(threadId, isAdded) => {
                   onRetry([thread.index], { threadIds: new Map([[thread.index, threadId]]), isAdded });
@@ -109,13 +116,16 @@ export function ImportProgressPanel(props: ImportProgressPanelProps): ReactNode 
 
 interface FailedThreadProps {
   readonly thread: ThreadProgress;
+  /** As it is typed. */
+  readonly threadId: string;
+  readonly onType: (threadId: string) => void;
   readonly isRunning: boolean;
   readonly onRetry: (threadId: string, isAdded: boolean) => void;
 }
 
-function FailedThread({ thread, isRunning, onRetry }: FailedThreadProps): ReactNode {
+function FailedThread(props: FailedThreadProps): ReactNode {
+  const { thread, threadId, onType, isRunning, onRetry } = props;
   const { problem, title, sent, messages } = thread;
-  const [threadId, setThreadId] = useState(thread.threadId);
   const fault = threadIdFault(threadId);
   return (
     <li className="conversation conversation-failed">
@@ -141,7 +151,7 @@ function FailedThread({ thread, isRunning, onRetry }: FailedThreadProps): ReactN
         <TextField
           label={`Thread id of ${title}`}
           value={threadId}
-          onChange={setThreadId}
+          onChange={onType}
           error={fault}
           monospaced
         />
@@ -172,7 +182,7 @@ function FailedThread({ thread, isRunning, onRetry }: FailedThreadProps): ReactN
 
 function reasonOf(problem: NonNullable<ThreadProgress['problem']>): string {
   if (problem.code === 'version_conflict')
-    return 'There is a thread with this id already, and it was left as it is. Choose another id, or add the messages to it.';
+    return 'There is a thread with this id already, and it was left as it is. Choose another id, or add the whole conversation behind it.';
   if (problem.code === 'message_id_taken')
     return 'The thread holds a message with one of these ids already: was this imported before? Choose another thread id to have it twice.';
   if (problem.code === 'body_too_large')

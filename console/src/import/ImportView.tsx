@@ -1,18 +1,21 @@
-import { useEffect, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { useSyncExternalStore, type ReactNode } from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useApi } from '../credential/SignedIn.js';
 import { announce } from '../components/announce.js';
 import { useKept } from '../layout/useKept.js';
 import { useTitle } from '../layout/useTitle.js';
 import { append, wait } from './append.js';
+import { askBeforeLeaving } from './ask-before-leaving.js';
 import { ChooseExport } from './ChooseExport.js';
 import { ExportPreview } from './ExportPreview.js';
 import { ExportReader } from './export-reader.js';
-import { ImportProgressPanel } from './ImportProgressPanel.js';
+import { ImportProgressPanel, type ImportProgressPanelProps } from './ImportProgressPanel.js';
 import { ImportRun } from './import-run.js';
 import { chosenOf, threadIdOf, wanted, type Chosen } from './import-state.js';
-import { stemOf } from './thread-names.js';
+import { checkSize, isUnderWay, type Reading } from './reading.js';
 import './import.css';
+
+const NO_IDS: ReadonlyMap<number, string> = new Map();
 
 /** Takes chats of elsewhere over into threads: choose, look, send. What was begun goes on while another view is open. */
 export function ImportView(): ReactNode {
@@ -22,25 +25,35 @@ export function ImportView(): ReactNode {
   const [chosen, setChosen] = useKept<Chosen | undefined>('import.chosen', undefined);
   const [run, setRun] = useKept<ImportRun | undefined>('import.run', undefined);
   const [typed, setTyped] = useKept('import.typed', '');
-  const [reading, setReading] = useState<{ name: string; part: number }>();
-  const [fault, setFault] = useState<{ name: string; message: string }>();
+  const [typedIds, setTypedIds, forgetTypedIds] = useKept('import.typed-ids', NO_IDS);
+  const [reading, setReading, forgetReading] = useKept<Reading | undefined>('import.reading', undefined);
 
-  const read = async (file: Blob, name: string): Promise<void> => {
-    setFault(undefined);
-    setReading({ name, part: 0 });
+  const read = async (
+    name: string,
+    file: Promise<Blob>,
+    { isPasted = false, notTaken = [] }: Partial<Pick<Chosen, 'isPasted' | 'notTaken'>> = {},
+  ): Promise<void> => {
+    if (isUnderWay(reading)) return;
     const reader = new ExportReader();
+    const begun: Reading = {
+      ...{ name, part: 0, notTaken },
+      close: () => {
+        reader.close();
+      },
+    };
+    setReading(begun);
     try {
-      const summary = await reader.read(file, (part) => {
-        setReading({ name, part });
+      const bytes = await file;
+      checkSize(bytes);
+      const summary = await reader.read(bytes, (part) => {
+        setReading({ ...begun, part });
       });
-      chosen?.close();
-      setChosen(chosenOf(name, stemOf(name), reader, summary));
+      forgetReading();
+      setChosen(chosenOf({ fileName: name, isPasted, notTaken, reader, summary }));
       announce(`${name} is read: ${summary.conversations.length} conversations.`);
     } catch (error) {
       reader.close();
-      setFault({ name, message: error instanceof Error ? error.message : String(error) });
-    } finally {
-      setReading(undefined);
+      setReading({ ...begun, fault: error instanceof Error ? error.message : String(error) });
     }
   };
   const start = (chosen: Chosen): void => {
@@ -56,6 +69,8 @@ export function ImportView(): ReactNode {
       wait,
       addToThreads: chosen.addToThreads,
     });
+    askBeforeLeaving(begun);
+    forgetTypedIds();
     setRun(begun);
     void begun.start().then(() => queries.invalidateQueries());
   };
@@ -63,7 +78,6 @@ export function ImportView(): ReactNode {
     chosen?.close();
     setRun(undefined);
     setChosen(undefined);
-    setTyped('');
   };
 
   return (
@@ -81,49 +95,53 @@ export function ImportView(): ReactNode {
           onBack={() => {
             setRun(undefined);
           }}
-          onStartAgain={startAgain}
+          typedIds={typedIds}
+          onTypeId={(index, threadId) => {
+            setTypedIds(new Map(typedIds).set(index, threadId));
+          }}
+          onStartAgain={() => {
+            // What was pasted stays until all of it is imported.
+            if (chosen?.isPasted && isImported(run)) setTyped('');
+            startAgain();
+          }}
         />
       ) : chosen ? (
         <ExportPreview chosen={chosen} onChange={setChosen} onImport={start} onStartAgain={startAgain} />
       ) : (
         <ChooseExport
           reading={reading}
-          fault={fault}
           typed={typed}
           onType={setTyped}
-          onRead={(file, name) => void read(file, name)}
+          onRead={(name, file, notTaken) => void read(name, file, { notTaken })}
+          onReadText={() =>
+            void read('The pasted text', Promise.resolve(new Blob([typed])), { isPasted: true })
+          }
         />
       )}
     </div>
   );
 }
 
-interface RunningImportProps {
-  readonly run: ImportRun;
-  readonly onBack: () => void;
-  readonly onStartAgain: () => void;
+function isImported({ progress }: ImportRun): boolean {
+  return progress.threads.every(({ state }) => state === 'done');
 }
 
-function RunningImport({ run, onBack, onStartAgain }: RunningImportProps): ReactNode {
+interface RunningImportProps extends Pick<
+  ImportProgressPanelProps,
+  'typedIds' | 'onTypeId' | 'onBack' | 'onStartAgain'
+> {
+  readonly run: ImportRun;
+}
+
+function RunningImport({ run, ...rest }: RunningImportProps): ReactNode {
   const queries = useQueryClient();
   const progress = useSyncExternalStore(run.subscribe, () => run.progress);
-  const { state } = progress;
-  useEffect(() => {
-    if (state !== 'running') return undefined;
-    // Closing the tab would stop it in the middle.
-    const ask = (event: BeforeUnloadEvent): void => {
-      event.preventDefault();
-    };
-    window.addEventListener('beforeunload', ask);
-    return () => {
-      window.removeEventListener('beforeunload', ask);
-    };
-  }, [state]);
   const go = (): void => {
     void run.start().then(() => queries.invalidateQueries());
   };
   return (
     <ImportProgressPanel
+      {...rest}
       progress={progress}
       onCancel={() => {
         run.cancel();
@@ -133,8 +151,6 @@ function RunningImport({ run, onBack, onStartAgain }: RunningImportProps): React
         run.retry(indexes, retrying);
         go();
       }}
-      onBack={onBack}
-      onStartAgain={onStartAgain}
     />
   );
 }

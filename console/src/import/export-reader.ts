@@ -20,6 +20,8 @@ export class ExportReader implements ImportSource {
   readonly #worker = new Worker(new URL('./export-worker.ts', import.meta.url), { type: 'module' });
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
+  /** Why nothing can be asked. */
+  #fault: Error | undefined;
 
   constructor() {
     this.#worker.addEventListener('message', ({ data }: MessageEvent<WorkerAnswer>) => {
@@ -33,10 +35,10 @@ export class ExportReader implements ImportSource {
       else waiting?.reject(new UnreadableExport(data.unreadable));
     });
     this.#worker.addEventListener('error', () => {
-      for (const { reject } of this.#waiting.values())
-        reject(
-          new Error('The part of the page that reads files did not start. Reload the page and try again.'),
-        );
+      this.#fault = new Error(
+        'The part of the page that reads files did not start. Reload the page and try again.',
+      );
+      for (const { reject } of this.#waiting.values()) reject(this.#fault);
       this.#waiting.clear();
     });
   }
@@ -44,6 +46,10 @@ export class ExportReader implements ImportSource {
   /** @throws UnreadableExport with what is wrong and where */
   read(file: Blob, onProgress: (part: number) => void): Promise<ExportSummary> {
     return this.#ask<ExportSummary>({ kind: 'read', file }, onProgress);
+  }
+
+  digest(index: number): Promise<string> {
+    return this.#ask<string>({ kind: 'digest', index });
   }
 
   batches(index: number): Promise<readonly Batch[]> {
@@ -60,6 +66,7 @@ export class ExportReader implements ImportSource {
   }
 
   #ask<T>(question: Question, onProgress?: (part: number) => void): Promise<T> {
+    if (this.#fault) return Promise.reject(this.#fault);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, onProgress });

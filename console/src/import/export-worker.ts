@@ -7,6 +7,7 @@ import {
   type Refusal,
 } from './conversation.js';
 import { decodeText } from './decode-text.js';
+import { digestOf } from './idempotency-key.js';
 import { readExport } from './read-export.js';
 import { threadNames } from './thread-names.js';
 
@@ -22,16 +23,21 @@ export interface ConversationSummary {
   roles: Record<string, number>;
   /** The first messages, each cut short. */
   beginning: { role: string; text: string }[];
+  /** The first of them; there are `refusedCount`. */
   refused: Refusal[];
+  refusedCount: number;
   leftOut: LeftOut[];
 }
 
+/** `refused` are the first of `refusedCount`. */
 export interface ExportSummary extends Omit<ChatExport, 'conversations'> {
+  refusedCount: number;
   conversations: ConversationSummary[];
 }
 
 export type WorkerRequest =
   | { id: number; kind: 'read'; file: Blob }
+  | { id: number; kind: 'digest'; index: number }
   | { id: number; kind: 'batches'; index: number }
   | { id: number; kind: 'messages'; index: number; batch: Batch };
 
@@ -49,9 +55,9 @@ let conversations: ChatExport['conversations'] = [];
 async function answer(request: WorkerRequest): Promise<unknown> {
   if (request.kind === 'read') return read(request);
   const messages = conversations[request.index]?.messages ?? [];
-  return request.kind === 'batches'
-    ? batchesOf(messages)
-    : messages.slice(request.batch.from, request.batch.to);
+  if (request.kind === 'digest') return digestOf(messages);
+  if (request.kind === 'batches') return batchesOf(messages);
+  return messages.slice(request.batch.from, request.batch.to);
 }
 
 async function read({ id, file }: { id: number; file: Blob }): Promise<ExportSummary> {
@@ -65,6 +71,7 @@ async function read({ id, file }: { id: number; file: Blob }): Promise<ExportSum
   return {
     ...{ format, notes },
     refused: refused.slice(0, REFUSALS_SHOWN),
+    refusedCount: refused.length,
     conversations: conversations.map(({ at, title, messages, refused, leftOut }, index) => ({
       ...{ index, at, title, leftOut },
       name: names[index] as string,
@@ -74,6 +81,7 @@ async function read({ id, file }: { id: number; file: Blob }): Promise<ExportSum
         .slice(0, BEGINNING)
         .map((message) => ({ role: message.role, text: beginningOf(message) })),
       refused: refused.slice(0, REFUSALS_SHOWN),
+      refusedCount: refused.length,
     })),
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ApiProblem } from '../api/problem.js';
 import { batchesOf } from './batches.js';
 import type { ImportMessage } from './conversation.js';
+import { digestOf } from './idempotency-key.js';
 import { ImportRun, type AppendRequest } from './import-run.js';
 
 const problem = (status: number, code: string, retryAfter?: number): ApiProblem =>
@@ -51,6 +52,7 @@ function begin(
     })),
     {
       source: {
+        digest: (index) => Promise.resolve(digestOf(lists[index] ?? [])),
         batches: (index) => Promise.resolve(batchesOf(lists[index] ?? [], { count: 10 })),
         messages: (index, { from, to }) => Promise.resolve(lists[index]?.slice(from, to) ?? []),
       },
@@ -154,6 +156,36 @@ describe('ImportRun', () => {
     second.retry([0], { isAdded: true });
     await second.start();
     expect(store.threads.get('b')).toHaveLength(4);
+  });
+
+  it('takes a conversation that has grown for another one, and adds it as a whole where it is told to', async () => {
+    const store = new Store();
+    const [then, now] = [conversation('a', 25), conversation('a', 26)];
+    await begin({ a: then }, store).run.start();
+    const { run } = begin({ a: now }, store);
+    await run.start();
+    expect(run.progress.threads[0]).toMatchObject({ sent: 0, problem: { code: 'version_conflict' } });
+    expect(store.threads.get('a')).toEqual(then);
+    run.retry([0], { isAdded: true });
+    await run.start();
+    for (const addToThreads of [true, false]) await begin({ a: now }, store, addToThreads).run.start();
+    expect(store.threads.get('a')).toEqual([...then, ...now]);
+  });
+
+  it('adds to that thread alone for which it was told to', async () => {
+    const store = new Store();
+    for (const threadId of ['b', 'b2'])
+      await begin({ [threadId]: conversation('there', 1) }, store).run.start();
+    const { run } = begin({ b: chats.b }, store);
+    await run.start();
+    store.fault = () => problem(409, 'message_id_taken');
+    run.retry([0], { isAdded: true });
+    await run.start();
+    store.fault = () => undefined;
+    run.retry([0], { threadIds: new Map([[0, 'b2']]) });
+    await run.start();
+    expect(run.progress.threads[0]).toMatchObject({ state: 'failed', problem: { code: 'version_conflict' } });
+    expect(store.threads.get('b2')).toHaveLength(1);
   });
 
   it('halves a request that is too large, and gives up on a single message that is', async () => {

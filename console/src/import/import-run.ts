@@ -40,6 +40,8 @@ export interface ImportProgress {
 
 /** Where the messages are: the file, read in a worker. */
 export interface ImportSource {
+  /** What its messages say, from the first to the last. */
+  digest(index: number): Promise<string>;
   batches(index: number): Promise<readonly Batch[]>;
   messages(index: number, batch: Batch): Promise<ImportMessage[]>;
 }
@@ -61,6 +63,13 @@ interface ImportOptions {
   readonly wait: (seconds: number, signal: AbortSignal) => Promise<void>;
   /** Whether a thread that is there already is added to, or its conversation refused. */
   readonly addToThreads: boolean;
+}
+
+/** A conversation on its way. */
+interface Sending {
+  readonly thread: ThreadProgress;
+  readonly digest: string;
+  readonly signal: AbortSignal;
 }
 
 /** What would meet every other conversation too: no answer, no sign-in, no right, no more today, not now. */
@@ -92,8 +101,8 @@ const PUT_OFF = new Set([
 ]);
 
 /**
- * Sends conversations one after the other, each in batches. Every batch has a key made of its content, so one whose
- * answer was lost is sent again without being stored twice. What is refused fails alone; when the service is away or wants a new
+ * Sends conversations one after the other, each in batches. Every batch has a key made of what the conversation says, so one
+ * whose answer was lost is sent again without being stored twice. What is refused fails alone; when the service is away or wants a new
  * sign-in everything stops, and `start` goes on where it stopped.
  */
 export class ImportRun {
@@ -141,7 +150,7 @@ export class ImportRun {
     this.cancel();
   }
 
-  /** Stops after the request that is under way; what was sent stays. */
+  /** Gives up the request that is under way, which is sent again when it goes on; what was sent stays. */
   cancel(): void {
     this.#abort?.abort();
   }
@@ -150,11 +159,19 @@ export class ImportRun {
   retry(indexes: readonly number[], { threadIds = NONE, isAdded = false }: Retrying = {}): void {
     this.#threads = this.#threads.map((thread) => {
       if (thread.state !== 'failed' || !indexes.includes(thread.index)) return thread;
-      const { problem: _, ...rest } = thread;
+      const { problem: _, isAdded: wasAdded = false, ...rest } = thread;
       const threadId = threadIds.get(thread.index) ?? thread.threadId;
-      if (threadId !== thread.threadId) this.#confirmed.delete(thread.index);
-      const sent = threadId === thread.threadId ? thread.sent : 0;
-      return { ...rest, threadId, state: 'waiting', sent, ...(isAdded && { isAdded }) };
+      const isSame = threadId === thread.threadId;
+      if (!isSame) this.#confirmed.delete(thread.index);
+      // A leave to add is one for that thread alone.
+      const mayAdd = isAdded || (isSame && wasAdded);
+      return {
+        ...rest,
+        threadId,
+        state: 'waiting',
+        sent: isSame ? thread.sent : 0,
+        ...(mayAdd && { isAdded: true }),
+      };
     });
     this.#tell(this.#progress.state);
   }
@@ -163,12 +180,13 @@ export class ImportRun {
   async #send(index: number, signal: AbortSignal): Promise<ApiProblem | undefined> {
     const thread = this.#change(index, { state: 'sending' });
     try {
+      const sending = { thread, digest: await this.#options.source.digest(index), signal };
       const batches = await this.#options.source.batches(index);
       for (let at = this.#confirmed.get(index) ?? 0; at < batches.length; at++) {
         signal.throwIfAborted();
         const batch = batches[at] as Batch;
         const messages = await this.#options.source.messages(index, batch);
-        await this.#append(thread, batch.from, messages, signal);
+        await this.#append(sending, batch.from, messages);
         this.#confirmed.set(index, at + 1);
         this.#change(index, { sent: batch.to });
       }
@@ -187,30 +205,24 @@ export class ImportRun {
   }
 
   /** One batch; in halves where it is more than the service takes at once. */
-  async #append(
-    thread: ThreadProgress,
-    from: number,
-    messages: readonly ImportMessage[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #append(sending: Sending, from: number, messages: readonly ImportMessage[]): Promise<void> {
     try {
-      await this.#appendPatiently(thread, from, messages, signal);
+      await this.#appendPatiently(sending, from, messages);
     } catch (error) {
       if (asProblem(error).code !== 'body_too_large' || messages.length < 2) throw error;
       const middle = Math.ceil(messages.length / 2);
-      await this.#append(thread, from, messages.slice(0, middle), signal);
-      await this.#append(thread, from + middle, messages.slice(middle), signal);
+      await this.#append(sending, from, messages.slice(0, middle));
+      await this.#append(sending, from + middle, messages.slice(middle));
     }
   }
 
   async #appendPatiently(
-    thread: ThreadProgress,
+    { thread, digest, signal }: Sending,
     from: number,
     messages: readonly ImportMessage[],
-    signal: AbortSignal,
   ): Promise<void> {
     const { threadId, isAdded = this.#options.addToThreads } = thread;
-    const idempotencyKey = importKey(threadId, from, messages);
+    const idempotencyKey = importKey(threadId, digest, from, from + messages.length);
     const onlyNew = from === 0 && !isAdded;
     for (let tried = 1; ; tried++) {
       try {

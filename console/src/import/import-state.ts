@@ -1,11 +1,14 @@
 import type { ExportReader } from './export-reader.js';
 import type { ConversationSummary, ExportSummary } from './export-worker.js';
-import { defaultPrefix } from './thread-names.js';
-import { threadIdFault } from './thread-names.js';
+import { defaultPrefix, stemOf, threadIdFault } from './thread-names.js';
 
 /** A file that was read, and what is to become of it. */
 export interface Chosen {
   readonly fileName: string;
+  /** Whether it was pasted, and no file. */
+  readonly isPasted: boolean;
+  /** Files that were dropped with it. */
+  readonly notTaken: readonly string[];
   readonly reader: ExportReader;
   readonly summary: ExportSummary;
   /** What every thread id begins with. */
@@ -20,13 +23,12 @@ export interface Chosen {
 }
 
 export function chosenOf(
-  fileName: string,
-  stem: string,
-  reader: ExportReader,
-  summary: ExportSummary,
+  read: Pick<Chosen, 'fileName' | 'isPasted' | 'notTaken' | 'reader' | 'summary'>,
 ): Chosen {
+  const { fileName, reader, summary } = read;
+  const stem = stemOf(fileName);
   return {
-    ...{ fileName, reader, summary },
+    ...read,
     prefix:
       summary.conversations.length === 1 && summary.format !== 'chatgpt'
         ? ''

@@ -5,7 +5,7 @@ import { validateMessages } from '../../../src/session/message-validation.js';
 import { batchesOf } from './batches.js';
 import { checkMessages, faultOf } from './chat-messages.js';
 import { decodeText } from './decode-text.js';
-import { importKey } from './idempotency-key.js';
+import { digestOf, importKey } from './idempotency-key.js';
 import { jsonFault } from './json-fault.js';
 import { readExport } from './read-export.js';
 import { stemOf, threadIdFault, threadNames } from './thread-names.js';
@@ -336,18 +336,22 @@ describe('thread names', () => {
 });
 
 describe('importKey', () => {
-  it('is the same for the same messages, another for others, and a header can carry it', () => {
+  it('is the same for the same messages of the same conversation, another for others, and a header can carry it', () => {
+    const digests = [[hi], [ho], [hi, ho], [ho, hi], [hi, hi]].map(digestOf);
+    expect(new Set(digests).size).toBe(5);
+    const [digest = '', other = ''] = digests;
     const keys = [
-      importKey('t', 0, [hi]),
-      importKey('t', 1, [hi]),
-      importKey('u', 0, [hi]),
-      importKey('t', 0, [ho]),
-      importKey('t', 0, [hi]),
+      importKey('t', digest, 0, 1),
+      importKey('t', digest, 0, 2),
+      importKey('t', digest, 1, 2),
+      importKey('u', digest, 0, 1),
+      importKey('t', other, 0, 1),
+      importKey('t', digestOf([{ ...hi }]), 0, 1),
     ];
-    expect(keys[4]).toBe(keys[0]);
-    expect(new Set(keys).size).toBe(4);
-    expect(importKey('ü\n', 0, [hi])).toMatch(/^[\x21-\x7e]{20,255}$/);
-    const many = new Set(Array.from({ length: 20_000 }, (_, n) => importKey('t', n, [hi])));
+    expect(keys[5]).toBe(keys[0]);
+    expect(new Set(keys).size).toBe(5);
+    expect(importKey('ü\n', digest, 0, 1)).toMatch(/^[\x21-\x7e]{20,255}$/);
+    const many = new Set(Array.from({ length: 20_000 }, (_, n) => importKey('t', digest, n, n + 1)));
     expect(many.size).toBe(20_000);
   });
 });

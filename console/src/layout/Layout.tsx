@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import { nameOfCredential } from '../credential/credential.js';
 import { useSession } from '../credential/SignedIn.js';
 import { Button } from '../components/Button.js';
+import { ErrorBoundary } from '../components/ErrorBoundary.js';
 import { ThemeSwitch } from '../theme/ThemeSwitch.js';
 import { usePath } from './path.js';
 import { Wordmark } from './Wordmark.js';
@@ -18,6 +19,7 @@ const VIEWS = [
 export function Layout({ children }: { readonly children: ReactNode }): ReactNode {
   const { credential, signOut } = useSession();
   const [current] = usePath();
+  const [place] = useLocation();
   return (
     <div className="frame">
       <a className="skip" href="#main">
@@ -43,7 +45,7 @@ export function Layout({ children }: { readonly children: ReactNode }): ReactNod
         </div>
       </header>
       <main id="main" className="content" tabIndex={-1}>
-        {children}
+        <ErrorBoundary place={place}>{children}</ErrorBoundary>
       </main>
     </div>
   );

@@ -1,14 +1,15 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { use, useState, type ReactNode } from 'react';
+import { useIsMutating, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState, type ReactNode } from 'react';
 import { changeMemory, type MemoryEntry } from 'triptych-client';
 import { asProblem } from '../api/problem.js';
 import { announce } from '../components/announce.js';
 import { Button } from '../components/Button.js';
+import { focusFault } from '../components/focus-fault.js';
 import { ProblemMessage } from '../components/ProblemMessage.js';
-import { TextField } from '../components/TextField.js';
-import { DraftsContext, useDraft } from '../credential/drafts.js';
 import { useApi } from '../credential/SignedIn.js';
+import { useIsKept, useKept } from '../layout/useKept.js';
 import { updateCached } from './cached-lists.js';
+import { MemoryFields } from './MemoryFields.js';
 import { readMetadata, writeMetadata } from './metadata.js';
 
 interface ChangeMemoryProps {
@@ -20,7 +21,7 @@ const keyOf = (memoryId: string): string => `memories.change.${memoryId}`;
 
 /** Whether a change of the memory was begun and not saved. */
 export function useHasDraft(memoryId: string): boolean {
-  return use(DraftsContext).has(keyOf(memoryId));
+  return useIsKept(keyOf(memoryId));
 }
 
 /** Changes a memory, which makes a new revision of it; what is typed stays until it is saved. */
@@ -28,7 +29,7 @@ export function ChangeMemory({ memory, onDone }: ChangeMemoryProps): ReactNode {
   const { memoryId } = memory;
   const api = useApi();
   const queries = useQueryClient();
-  const [typed, change, forget] = useDraft(keyOf(memoryId), {
+  const [typed, change, forget] = useKept(keyOf(memoryId), {
     content: memory.content,
     metadata: writeMetadata(memory.metadata),
     retracted: memory.retractedAt !== null,
@@ -39,7 +40,9 @@ export function ChangeMemory({ memory, onDone }: ChangeMemoryProps): ReactNode {
   const read = readMetadata(typed.metadata);
   const fault =
     typed.content.trim() === '' ? 'A memory says something. To take it away, delete it.' : undefined;
+  const mutationKey = ['memories', 'change', memoryId];
   const save = useMutation({
+    mutationKey,
     mutationFn: (metadata: Record<string, unknown>) =>
       api.run((client) =>
         changeMemory({
@@ -48,13 +51,15 @@ export function ChangeMemory({ memory, onDone }: ChangeMemoryProps): ReactNode {
           body: { content: typed.content, metadata, retracted: typed.retracted },
         }),
       ),
-    onSuccess: async (changed) => {
+    // Whatever view is open by then.
+    onSuccess: (changed) => {
       forget();
       announce(`Saved as revision ${changed.revision}`);
-      onDone();
-      await updateCached(queries, memoryId, changed);
+      void updateCached(queries, memoryId, changed);
     },
   });
+  /** In this form, or in one that was left meanwhile: what was sent must not change, nor go a second time. */
+  const isPending = useIsMutating({ mutationKey }) > 0;
   return (
     <form
       className="stack"
@@ -62,33 +67,24 @@ export function ChangeMemory({ memory, onDone }: ChangeMemoryProps): ReactNode {
       onSubmit={(event) => {
         event.preventDefault();
         setChecked(true);
-        if (!fault && 'metadata' in read && !save.isPending) save.mutate(read.metadata);
+        if (!fault && 'metadata' in read && !isPending) save.mutate(read.metadata, { onSuccess: onDone });
+        focusFault(event.currentTarget);
       }}
     >
-      <TextField
-        label="Text"
-        rows={8}
-        value={typed.content}
-        onChange={(content) => {
-          change({ ...typed, content });
+      <MemoryFields
+        typed={typed}
+        onChange={(changed) => {
+          change({ ...typed, ...changed });
         }}
-        error={isChecked ? fault : undefined}
+        faults={{ content: isChecked ? fault : undefined, metadata: isChecked ? read.fault : undefined }}
+        isReadOnly={isPending}
         autoFocus
       />
-      <TextField
-        label="Metadata (JSON)"
-        rows={6}
-        monospaced
-        value={typed.metadata}
-        onChange={(metadata) => {
-          change({ ...typed, metadata });
-        }}
-        error={isChecked ? read.fault : undefined}
-      />
-      <label className="check">
+      <label className="memory-check">
         <input
           type="checkbox"
           checked={typed.retracted}
+          disabled={isPending}
           onChange={({ target }) => {
             change({ ...typed, retracted: target.checked });
           }}
@@ -103,7 +99,7 @@ export function ChangeMemory({ memory, onDone }: ChangeMemoryProps): ReactNode {
       )}
       {save.error && <ProblemMessage problem={asProblem(save.error)} />}
       <div className="actions">
-        <Button kind="primary" type="submit" isPending={save.isPending}>
+        <Button kind="primary" type="submit" isPending={isPending}>
           Save as revision {memory.revision + 1}
         </Button>
         <Button

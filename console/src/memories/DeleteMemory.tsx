@@ -23,10 +23,10 @@ export function DeleteMemory({ memory, isOpen, onClose }: DeleteMemoryProps): Re
   const [, navigate] = useLocation();
   const remove = useMutation({
     mutationFn: () => api.run((client) => deleteMemory({ client, path: { memoryId } })),
-    onSuccess: async () => {
+    // Whatever view is open by then.
+    onSuccess: () => {
       announce('Memory deleted');
-      navigate('/memories', { replace: true });
-      await updateCached(queries, memoryId, undefined);
+      void updateCached(queries, memoryId, undefined);
     },
   });
   return (
@@ -37,10 +37,16 @@ export function DeleteMemory({ memory, isOpen, onClose }: DeleteMemoryProps): Re
       isPending={remove.isPending}
       problem={remove.error && asProblem(remove.error)}
       onConfirm={() => {
-        remove.mutate();
+        remove.mutate(undefined, {
+          // Only for whoever still looks at it.
+          onSuccess: () => {
+            navigate('/memories', { replace: true });
+          },
+        });
       }}
       onCancel={() => {
-        remove.reset();
+        // What was sent goes on, and leads away from a memory that is gone.
+        if (!remove.isPending) remove.reset();
         onClose();
       }}
     >

@@ -1,4 +1,4 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, type ReactNode } from 'react';
 import { searchMemories, type ScoredMemory, type SearchResult } from 'triptych-client';
 import { asProblem } from '../api/problem.js';
@@ -98,6 +98,5 @@ function useFound({ query, agentId, mode }: Restriction) {
           body: { query, mode, limit: LIMIT, ...(agentId !== '' && { agentId }) },
         }),
       ),
-    placeholderData: keepPreviousData,
   });
 }

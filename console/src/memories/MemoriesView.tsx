@@ -3,8 +3,9 @@ import { useDeferredValue, type ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Button } from '../components/Button.js';
 import { EmptyState } from '../components/EmptyState.js';
-import { useDraft } from '../credential/drafts.js';
+import { useKept } from '../layout/useKept.js';
 import { pathOf, usePath } from '../layout/path.js';
+import { useReturn } from '../layout/useArrival.js';
 import { useTitle } from '../layout/useTitle.js';
 import { FoundMemories } from './FoundMemories.js';
 import { MemoryDetail } from './MemoryDetail.js';
@@ -19,8 +20,9 @@ export function MemoriesView(): ReactNode {
   const queries = useQueryClient();
   const [, memoryId] = usePath();
   const [, navigate] = useLocation();
+  const heading = useReturn(memoryId);
   useTitle(memoryId === 'new' ? 'New memory' : 'Memories');
-  const [restriction, setRestriction] = useDraft<Restriction>('memories.restriction', NO_RESTRICTION);
+  const [restriction, setRestriction] = useKept<Restriction>('memories.restriction', NO_RESTRICTION);
   const asked = useDeferredValue(restriction);
   const open = (id: string): void => {
     navigate(pathOf('memories', id));
@@ -30,7 +32,9 @@ export function MemoriesView(): ReactNode {
       <section className="split-list" aria-label="Find memories">
         <div className="split-head">
           <div className="split-head-row">
-            <h1>Memories</h1>
+            <h1 ref={heading} tabIndex={-1}>
+              Memories
+            </h1>
             <div className="actions">
               <Button kind="quiet" onPress={() => void queries.resetQueries({ queryKey: ['memories'] })}>
                 Refresh

@@ -7,7 +7,7 @@ import { Busy } from '../components/Busy.js';
 import { Button } from '../components/Button.js';
 import { ProblemMessage } from '../components/ProblemMessage.js';
 import { useApi } from '../credential/SignedIn.js';
-import { useArrival } from '../layout/useArrival.js';
+import { arriveAt, useArrival } from '../layout/useArrival.js';
 import { ChangeMemory, useHasDraft } from './ChangeMemory.js';
 import { DeleteMemory } from './DeleteMemory.js';
 import { MemoryFacts } from './MemoryFacts.js';
@@ -42,12 +42,25 @@ export function MemoryDetail({ memoryId }: { readonly memoryId: string }): React
           onRetry={() => void memory.refetch()}
         />
       )}
-      {memory.data && <Loaded memory={memory.data} />}
+      {memory.data && (
+        <Loaded
+          memory={memory.data}
+          onChanged={() => {
+            arriveAt(heading);
+          }}
+        />
+      )}
     </article>
   );
 }
 
-function Loaded({ memory }: { readonly memory: MemoryEntry }): ReactNode {
+interface LoadedProps {
+  readonly memory: MemoryEntry;
+  /** The form of a change has gone. */
+  readonly onChanged: () => void;
+}
+
+function Loaded({ memory, onChanged }: LoadedProps): ReactNode {
   const hasDraft = useHasDraft(memory.memoryId);
   const [isChanging, setChanging] = useState(hasDraft);
   const [isDeleting, setDeleting] = useState(false);
@@ -57,6 +70,7 @@ function Loaded({ memory }: { readonly memory: MemoryEntry }): ReactNode {
         memory={memory}
         onDone={() => {
           setChanging(false);
+          onChanged();
         }}
       />
     );

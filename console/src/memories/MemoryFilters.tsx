@@ -1,7 +1,8 @@
-import { useEffect, useState, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { Button } from '../components/Button.js';
 import { SelectField } from '../components/SelectField.js';
 import { TextField } from '../components/TextField.js';
+import { useKept } from '../layout/useKept.js';
 import type { Restriction } from './restriction.js';
 
 interface MemoryFiltersProps {
@@ -24,28 +25,30 @@ const STATUSES = [
 
 /** Asks when it is sent, not at each letter: every search has its question embedded. */
 export function MemoryFilters({ restriction, onChange }: MemoryFiltersProps): ReactNode {
-  const [query, setQuery] = useState(restriction.query);
-  const [agentId, setAgentId] = useState(restriction.agentId);
-  useEffect(() => {
-    setQuery(restriction.query);
-    setAgentId(restriction.agentId);
-  }, [restriction.query, restriction.agentId]);
-  const isRestricted = restriction.query !== '' || restriction.agentId !== '';
+  const { query, agentId } = restriction;
+  const [typed, type, forget] = useKept('memories.typed', { query, agentId });
+  const ask = (changed: Partial<Restriction> = {}): void => {
+    onChange({ ...restriction, query: typed.query.trim(), agentId: typed.agentId.trim(), ...changed });
+    forget();
+  };
+  const isRestricted = query !== '' || agentId !== '';
   return (
     <form
       className="filters"
       role="search"
       onSubmit={(event) => {
         event.preventDefault();
-        onChange({ ...restriction, query: query.trim(), agentId: agentId.trim() });
+        ask();
       }}
     >
       <div className="filters-search">
         <TextField
           label="Search"
           type="search"
-          value={query}
-          onChange={setQuery}
+          value={typed.query}
+          onChange={(query) => {
+            type({ ...typed, query });
+          }}
           placeholder="Where does the user like to sit?"
           maxLength={100_000}
         />
@@ -54,7 +57,7 @@ export function MemoryFilters({ restriction, onChange }: MemoryFiltersProps): Re
           <Button
             kind="quiet"
             onPress={() => {
-              onChange({ ...restriction, query: '', agentId: '' });
+              ask({ query: '', agentId: '' });
             }}
           >
             Show all
@@ -62,14 +65,23 @@ export function MemoryFilters({ restriction, onChange }: MemoryFiltersProps): Re
         )}
       </div>
       <div className="filters-row">
-        <TextField label="Agent" value={agentId} onChange={setAgentId} placeholder="any" maxLength={256} />
-        {restriction.query === '' ? (
+        <TextField
+          label="Agent"
+          value={typed.agentId}
+          onChange={(agentId) => {
+            type({ ...typed, agentId });
+          }}
+          placeholder="any"
+          maxLength={256}
+        />
+        {query === '' ? (
           <SelectField
             label="Embedding"
             value={restriction.embeddingStatus}
             options={STATUSES}
             onChange={(embeddingStatus) => {
-              onChange({ ...restriction, embeddingStatus });
+              // Of the list alone: a search that was not sent stays where it is typed.
+              onChange({ ...restriction, agentId: typed.agentId.trim(), embeddingStatus });
             }}
           />
         ) : (
@@ -78,7 +90,7 @@ export function MemoryFilters({ restriction, onChange }: MemoryFiltersProps): Re
             value={restriction.mode}
             options={MODES}
             onChange={(mode) => {
-              onChange({ ...restriction, mode });
+              ask({ mode });
             }}
           />
         )}

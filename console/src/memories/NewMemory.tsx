@@ -1,19 +1,22 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useIsMutating, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { storeMemory } from 'triptych-client';
 import { Link, useLocation } from 'wouter';
 import { asProblem } from '../api/problem.js';
 import { announce } from '../components/announce.js';
 import { Button } from '../components/Button.js';
+import { focusFault } from '../components/focus-fault.js';
 import { ProblemMessage } from '../components/ProblemMessage.js';
 import { TextField } from '../components/TextField.js';
-import { useDraft } from '../credential/drafts.js';
 import { useApi } from '../credential/SignedIn.js';
-import { useArrival } from '../layout/useArrival.js';
 import { pathOf } from '../layout/path.js';
+import { useArrival } from '../layout/useArrival.js';
+import { useKept } from '../layout/useKept.js';
+import { MemoryFields } from './MemoryFields.js';
 import { readMetadata } from './metadata.js';
 
 const EMPTY = { agentId: '', content: '', metadata: '' };
+const STORING = ['memories', 'new'];
 
 /** Adds a memory; what is typed stays until it is stored, whatever goes wrong. */
 export function NewMemory(): ReactNode {
@@ -21,7 +24,7 @@ export function NewMemory(): ReactNode {
   const api = useApi();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
-  const [typed, change, forget] = useDraft('memories.new', EMPTY);
+  const [typed, change, forget] = useKept('memories.new', EMPTY);
   const [isChecked, setChecked] = useState(false);
   const read = readMetadata(typed.metadata);
   const missing = {
@@ -29,6 +32,7 @@ export function NewMemory(): ReactNode {
     content: typed.content.trim() === '' ? 'Enter what is to be remembered.' : undefined,
   };
   const store = useMutation({
+    mutationKey: STORING,
     mutationFn: (metadata: Record<string, unknown>) =>
       api.run((client) =>
         storeMemory({
@@ -36,14 +40,24 @@ export function NewMemory(): ReactNode {
           body: { agentId: typed.agentId.trim(), content: typed.content, metadata },
         }),
       ),
-    onSuccess: async (memory) => {
+    // Whatever view is open by then.
+    onSuccess: () => {
       forget();
       announce('Memory stored');
-      navigate(pathOf('memories', memory.memoryId), { replace: true });
-      await queries.resetQueries({ queryKey: ['memories', 'list'] });
-      await queries.invalidateQueries({ queryKey: ['memories', 'search'] });
+      void queries.resetQueries({ queryKey: ['memories', 'list'] });
+      void queries.invalidateQueries({ queryKey: ['memories', 'search'] });
     },
   });
+  /** In this form, or in one that was left meanwhile: what was sent must not change, nor go a second time. */
+  const isPending = useIsMutating({ mutationKey: STORING }) > 0;
+  const send = (metadata: Record<string, unknown>): void => {
+    store.mutate(metadata, {
+      // Only for whoever still waits here.
+      onSuccess: ({ memoryId }) => {
+        navigate(pathOf('memories', memoryId), { replace: true });
+      },
+    });
+  };
   return (
     <article className="detail">
       <Link className="back" href="/memories">
@@ -58,8 +72,8 @@ export function NewMemory(): ReactNode {
         onSubmit={(event) => {
           event.preventDefault();
           setChecked(true);
-          if (!missing.agentId && !missing.content && 'metadata' in read && !store.isPending)
-            store.mutate(read.metadata);
+          if (!missing.agentId && !missing.content && 'metadata' in read && !isPending) send(read.metadata);
+          focusFault(event.currentTarget);
         }}
       >
         <TextField
@@ -71,31 +85,22 @@ export function NewMemory(): ReactNode {
           error={isChecked ? missing.agentId : undefined}
           maxLength={256}
           isRequired
+          isReadOnly={isPending}
         />
-        <TextField
-          label="Text"
-          rows={6}
-          value={typed.content}
-          onChange={(content) => {
-            change({ ...typed, content });
+        <MemoryFields
+          typed={typed}
+          onChange={(changed) => {
+            change({ ...typed, ...changed });
           }}
-          error={isChecked ? missing.content : undefined}
-          isRequired
-        />
-        <TextField
-          label="Metadata (JSON)"
-          rows={4}
-          monospaced
-          value={typed.metadata}
-          onChange={(metadata) => {
-            change({ ...typed, metadata });
+          faults={{
+            content: isChecked ? missing.content : undefined,
+            metadata: isChecked ? read.fault : undefined,
           }}
-          error={isChecked ? read.fault : undefined}
-          placeholder={'{"kind": "preference"}'}
+          isReadOnly={isPending}
         />
         {store.error && <ProblemMessage problem={asProblem(store.error)} />}
         <div className="actions">
-          <Button kind="primary" type="submit" isPending={store.isPending}>
+          <Button kind="primary" type="submit" isPending={isPending}>
             Store memory
           </Button>
           <Link className="button button-plain" href="/memories">

@@ -134,11 +134,10 @@ function ClearDialog({ threadId, isOpen, onClose }: ClearDialogProps): ReactNode
   const [, navigate] = useLocation();
   const clear = useMutation({
     mutationFn: () => api.run((client) => clearSession({ client, path: { threadId } })),
-    onSuccess: async () => {
-      announce(`Session ${threadId} cleared`);
-      navigate('/sessions');
+    // Whatever view is open by then.
+    onSuccess: () => {
       queries.removeQueries({ queryKey: ['thread', threadId] });
-      await queries.resetQueries({ queryKey: ['sessions'] });
+      void queries.resetQueries({ queryKey: ['sessions'] });
     },
   });
   return (
@@ -149,10 +148,17 @@ function ClearDialog({ threadId, isOpen, onClose }: ClearDialogProps): ReactNode
       isPending={clear.isPending}
       problem={clear.error && asProblem(clear.error)}
       onConfirm={() => {
-        clear.mutate();
+        clear.mutate(undefined, {
+          // Only for whoever still looks at it: another tenant may be signed in by then.
+          onSuccess: () => {
+            announce(`Session ${threadId} cleared`);
+            navigate('/sessions');
+          },
+        });
       }}
       onCancel={() => {
-        clear.reset();
+        // What was sent goes on, and leads away from a thread that is gone.
+        if (!clear.isPending) clear.reset();
         onClose();
       }}
     >

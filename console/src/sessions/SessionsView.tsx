@@ -11,6 +11,7 @@ import { ProblemMessage } from '../components/ProblemMessage.js';
 import { ScrollList } from '../components/ScrollList.js';
 import { useApi } from '../credential/SignedIn.js';
 import { pathOf, usePath } from '../layout/path.js';
+import { useReturn } from '../layout/useArrival.js';
 import { useTitle } from '../layout/useTitle.js';
 import { SessionDetail } from './SessionDetail.js';
 import './sessions.css';
@@ -22,6 +23,7 @@ const idOf = ({ threadId }: SessionSummary): string => threadId;
 export function SessionsView(): ReactNode {
   const [, threadId] = usePath();
   const [, navigate] = useLocation();
+  const heading = useReturn(threadId);
   useTitle(threadId === undefined ? 'Sessions' : `${threadId} · Sessions`);
   const queries = useQueryClient();
   const sessions = useSessions();
@@ -32,7 +34,9 @@ export function SessionsView(): ReactNode {
       <section className="split-list" aria-label="Threads">
         <div className="split-head">
           <div className="split-head-row">
-            <h1>Sessions</h1>
+            <h1 ref={heading} tabIndex={-1}>
+              Sessions
+            </h1>
             <Button
               kind="quiet"
               isPending={isFetching}

@@ -56,10 +56,33 @@ export function restOf(message: StoredMessage): string | undefined {
 /** JSON in lines; any other text as it is. */
 export function readable(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    JSON.parse(text);
+    return inLines(text);
   } catch {
     return text;
   }
+}
+
+/** A text, a bracket, a comma, a colon, or a number or word. */
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+const BEGINS: readonly string[] = ['{', '['];
+const ENDS: readonly string[] = ['}', ']'];
+
+/** JSON that is in order, as `JSON.stringify` would write it but for its numbers: an id of 19 digits stays as it is. */
+function inLines(json: string): string {
+  let lines = '';
+  let depth = 0;
+  let before = '';
+  const line = (): string => `\n${'  '.repeat(depth)}`;
+  for (const [token] of json.matchAll(TOKEN)) {
+    const [isEnd, isBegun] = [ENDS.includes(token), BEGINS.includes(before)];
+    if (isEnd) depth--;
+    if (isEnd ? !isBegun : isBegun || before === ',') lines += line();
+    lines += token === ':' ? ': ' : token.startsWith('"') ? JSON.stringify(JSON.parse(token)) : token;
+    if (BEGINS.includes(token)) depth++;
+    before = token;
+  }
+  return lines;
 }
 
 const LONGEST = 2_000;

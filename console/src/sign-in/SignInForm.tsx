@@ -3,6 +3,7 @@ import type { AuthMode } from '../api/config.js';
 import type { ApiProblem } from '../api/problem.js';
 import { Button } from '../components/Button.js';
 import { TextField } from '../components/TextField.js';
+import { focusFault } from '../components/focus-fault.js';
 import type { Credential } from '../credential/credential.js';
 import { CREDENTIAL_KINDS } from './credential-kinds.js';
 import { useSignIn } from './useSignIn.js';
@@ -10,21 +11,22 @@ import { useSignIn } from './useSignIn.js';
 interface SignInFormProps {
   readonly authMode: AuthMode;
   readonly onSignIn: (credential: Credential) => void;
-  readonly initially?: string;
   readonly children?: ReactNode;
 }
 
 /** Takes a credential and asks the service whether it is good; what was typed stays when it is not. */
-export function SignInForm({ authMode, onSignIn, initially, children }: SignInFormProps): ReactNode {
+export function SignInForm({ authMode, onSignIn, children }: SignInFormProps): ReactNode {
   const { label, description, isSecret } = CREDENTIAL_KINDS[authMode];
-  const { typed, setTyped, fault, problem, isPending, submit } = useSignIn(authMode, onSignIn, initially);
+  const { typed, setTyped, fault, problem, isPending, submit } = useSignIn(authMode, onSignIn);
   return (
     <form
       className="stack"
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        if (!isPending) void submit();
+        if (isPending) return;
+        void submit();
+        focusFault(event.currentTarget);
       }}
     >
       <TextField

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { listSessions } from 'triptych-client';
 import { Api } from '../api/api.js';
 import type { AuthMode } from '../api/config.js';
@@ -17,17 +17,23 @@ interface SigningIn {
   readonly submit: () => Promise<void>;
 }
 
-/** Asks the service whether a credential is good before anybody is signed in with it. */
-export function useSignIn(
-  authMode: AuthMode,
-  onSignIn: (credential: Credential) => void,
-  initially = '',
-): SigningIn {
+/**
+ * Asks the service whether a credential is good before anybody is signed in with it. An answer that comes when the form is
+ * gone is ignored: somebody signed out meanwhile.
+ */
+export function useSignIn(authMode: AuthMode, onSignIn: (credential: Credential) => void): SigningIn {
   const kind = CREDENTIAL_KINDS[authMode];
-  const [typed, setTyped] = useState(initially);
+  const [typed, setTyped] = useState('');
   const [fault, setFault] = useState<string>();
   const [problem, setProblem] = useState<ApiProblem>();
   const [isPending, setPending] = useState(false);
+  const isThere = useRef(true);
+  useEffect(() => {
+    isThere.current = true;
+    return () => {
+      isThere.current = false;
+    };
+  }, []);
   const submit = async (): Promise<void> => {
     const wrong = kind.fault(typed.trim());
     setFault(wrong);
@@ -37,7 +43,7 @@ export function useSignIn(
     setPending(true);
     try {
       await new Api(credential).run((client) => listSessions({ client, query: { limit: 1 } }));
-      onSignIn(credential);
+      if (isThere.current) onSignIn(credential);
     } catch (error) {
       setProblem(asProblem(error));
     } finally {

@@ -88,18 +88,21 @@ export class ConsolePage {
 
   /** Scrolls a list to its end until it has grown. */
   async loadMore(list: Locator): Promise<void> {
-    const scroll = (): Promise<number> =>
-      list.evaluate((element: unknown) => {
-        const scrolled = element as { scrollTo: (x: number, y: number) => void; scrollHeight: number };
-        scrolled.scrollTo(0, scrolled.scrollHeight);
-        return scrolled.scrollHeight;
-      });
-    const before = await scroll();
+    const before = await this.scrollToEnd(list);
     const end = Date.now() + PATIENCE_MS;
-    while ((await scroll()) <= before) {
+    while ((await this.scrollToEnd(list)) <= before) {
       assert.ok(Date.now() < end, 'The list does not grow.');
       await this.page.waitForTimeout(30);
     }
+  }
+
+  /** Scrolls a list to its end as far as it is loaded, and gives its height in pixels. */
+  scrollToEnd(list: Locator): Promise<number> {
+    return list.evaluate((element: unknown) => {
+      const scrolled = element as { scrollTo: (x: number, y: number) => void; scrollHeight: number };
+      scrolled.scrollTo(0, scrolled.scrollHeight);
+      return scrolled.scrollHeight;
+    });
   }
 
   /** What is said to a screen reader, sooner or later. */
@@ -124,12 +127,25 @@ export class ConsolePage {
     assert.deepEqual(told, []);
   }
 
-  /** Nothing is wider than the window. */
+  /** Nothing is wider than the window, nor than the part of the page that would scroll it. */
   async expectNoSidewaysScroll(): Promise<void> {
-    const widths = await this.page.evaluate<[number, number]>(
-      `[document.documentElement.scrollWidth, document.documentElement.clientWidth]`,
-    );
-    assert.ok(widths[0] <= widths[1], `The page is ${widths[0]} px wide in a window of ${widths[1]} px.`);
+    const wider = await this.page.evaluate<
+      string[]
+    >(`[document.documentElement, ...document.querySelectorAll('*')]
+      .filter((element) => element === document.documentElement || /auto|scroll/.test(getComputedStyle(element).overflowX))
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+      .map(({ tagName, className, scrollWidth, clientWidth }) => tagName + '.' + className + ': ' + scrollWidth + ' px in ' + clientWidth)`);
+    assert.deepEqual(wider, []);
+  }
+
+  /** A heading with this name has the focus, sooner or later. */
+  async expectFocusOn(name: string): Promise<void> {
+    await this.heading(name).and(this.page.locator(':focus')).waitFor();
+  }
+
+  /** A field with this label has the focus, sooner or later. */
+  async expectFocusIn(label: string): Promise<void> {
+    await this.page.getByLabel(label, { exact: true }).and(this.page.locator(':focus')).waitFor();
   }
 
   /** No script of somebody else ran, the policy refused nothing, and the page threw no error. */
