@@ -29,6 +29,8 @@ import {
   type TriptychClient,
 } from 'triptych-client';
 import openapi from '../../packages/client/openapi.json' with { type: 'json' };
+import { DatabaseUnavailableError } from '../../src/errors.js';
+import { HealthProbes, type HealthProbe } from '../../src/http/health-probes.js';
 import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';
 import { TestService } from '../support/service.js';
 
@@ -179,6 +181,28 @@ describeOnEachEngine('triptych-client', (createDatabase) => {
       name: 'TriptychConnectionError',
       code: 'unreadable',
     });
+  });
+
+  it('says at once which part is not ready', async () => {
+    const probes = service.app.get(HealthProbes);
+    const { database } = probes;
+    let asked = 0;
+    probes['database'] = () => {
+      asked += 1;
+      return Promise.reject(new DatabaseUnavailableError('it is read-only'));
+    };
+    try {
+      const refused = await refusal(checkReadiness({ client: clientOf('ready') }));
+      expect(refused).toMatchObject({ status: 503, code: 'not_ready', report: { status: 'error' } });
+      expect(refused.detail).toMatch(/^The service is not ready\. database: .*it is read-only/);
+      expect(refused.report?.details).toMatchObject({
+        database: { status: 'down' },
+        service: { status: 'up' },
+      });
+      expect(asked).toBe(1);
+    } finally {
+      probes['database'] = database as HealthProbe;
+    }
   });
 
   it('writes only what it has read, and reads only what is new', async () => {

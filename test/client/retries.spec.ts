@@ -181,6 +181,23 @@ describeOnEachEngine('triptych-client against a network that fails', (createData
     expect(front.requests).toHaveLength(1);
   });
 
+  it('answers the error in place of throwing it, whatever it is, where it is told so', async () => {
+    const client = clientOf('told', { retries: 0 });
+    for (const [fault, code] of [
+      ['html', 'unreadable'],
+      ['broken-json', 'unreadable'],
+      ['reset', 'unreachable'],
+    ] as const) {
+      front.become(fault);
+      const { data, error } = await listSessions({ client, throwOnError: false });
+      expect([fault, data, error]).toEqual([fault, undefined, expect.any(TriptychConnectionError)]);
+      expect(error).toMatchObject({ code });
+    }
+    front.become({ problem: problem(404) });
+    const { error } = await listSessions({ client, throwOnError: false });
+    expect(error).toMatchObject({ name: 'TriptychProblem', code: 'of_the_front' });
+  });
+
   it('reads through a connection that is cut in the middle of an answer', async () => {
     const client = clientOf('cut');
     const text = 'word '.repeat(20_000);

@@ -40,10 +40,11 @@ export function createTriptychClient(options: TriptychClientOptions): TriptychCl
   if ([apiKey, token, tenantId].filter((credential) => credential !== undefined).length > 1)
     throw new TypeError('Give one of apiKey, token and tenantId.');
   const credential = apiKey ?? token;
+  const send = resilientFetch(resilience);
   const client = createClient(
     createConfig({
       baseUrl: baseUrl.replace(/\/+$/, ''),
-      fetch: resilientFetch(resilience),
+      fetch: async (input, init) => readable(await send(input, init)),
       // A redirect would take the tenant's texts to somebody else.
       redirect: 'error',
       throwOnError: true,
@@ -54,30 +55,30 @@ export function createTriptychClient(options: TriptychClientOptions): TriptychCl
     }),
   );
   if (idempotencyKeys) client.interceptors.request.use(withIdempotencyKey);
-  client.interceptors.response.use(refuseForeignAnswer);
   client.interceptors.error.use((error, response) => problemOf(error, response));
-  for (const method of ['get', 'post', 'patch', 'delete'] as const) client[method] = readable(client[method]);
   return client;
 }
 
-/** JSON that ends in the middle makes the generated client throw what `JSON.parse` does. */
-function readable<Call extends (...options: never[]) => Promise<unknown>>(call: Call): Call {
-  return ((...options: Parameters<Call>) =>
-    call(...options).catch((cause: unknown) => {
-      if (!(cause instanceof SyntaxError)) throw cause;
-      throw new TriptychConnectionError('unreadable', 'The answer is no JSON.', { cause });
-    })) as Call;
-}
-
-/** A page that says 200, of a proxy or another service, is no answer. */
-function refuseForeignAnswer(response: Response): Response {
+/**
+ * A page that says 200, of a proxy or another service, is no answer, nor is JSON that ends in the middle. Both are found
+ * here and not by the generated client, which would throw them where it is told to answer `{ error }`.
+ */
+async function readable(response: Response): Promise<Response> {
   const type = response.headers.get('content-type') ?? '';
-  if (!response.ok || response.status === 204 || /^(application\/json|text\/plain)\b/.test(type))
-    return response;
-  throw new TriptychConnectionError(
-    'unreadable',
-    `The answer is ${type || 'of no type'}, not JSON. Does baseUrl lead to the service?`,
-  );
+  if (!response.ok || response.status === 204 || /^text\/plain\b/.test(type)) return response;
+  if (!/^application\/json\b/.test(type))
+    throw new TriptychConnectionError(
+      'unreadable',
+      `The answer is ${type || 'of no type'}, not JSON. Does baseUrl lead to the service?`,
+    );
+  const text = await response.text();
+  try {
+    if (text) JSON.parse(text);
+  } catch (cause) {
+    throw new TriptychConnectionError('unreadable', 'The answer is no JSON.', { cause });
+  }
+  const { status, statusText, headers } = response;
+  return new Response(text, { status, statusText, headers });
 }
 
 /** There is no response where `fetch` failed. */

@@ -1,17 +1,17 @@
-import type { ProblemView, ViolationView } from './generated/types.gen.js';
+import type { ProblemView, ReadyView, ViolationView } from './generated/types.gen.js';
 
 /** The problem document (RFC 9457) of an answer. */
 export type Problem = ProblemView;
-
-/** The code of an answer that is no problem document, such as a page of a proxy. */
-export const UNEXPECTED_ANSWER = 'unexpected_answer';
 
 /** The service, or what stands before it, refused a request. */
 export class TriptychProblem extends Error {
   override readonly name = 'TriptychProblem';
   /** HTTP status; 304 of a conditional read whose thread has not changed. */
   readonly status: number;
-  /** Stable and machine-readable, such as `not_found`; `unexpected_answer` where it was no problem document. */
+  /**
+   * Stable and machine-readable, such as `not_found`; `not_ready` of `checkReadiness`; `unexpected_answer` where it was no
+   * problem document, such as a page of a proxy.
+   */
   readonly code: string;
   readonly title: string;
   /** For people; names the remedy. */
@@ -24,9 +24,12 @@ export class TriptychProblem extends Error {
   readonly retryAfter: number | undefined;
   /** The whole document, with the fields that only some problems have (`currentVersion`, `needed` …). */
   readonly problem: Problem;
+  /** With `not_ready`: each part of the service and its state. */
+  readonly report: ReadyView | undefined;
 
   constructor(response: Response, body: unknown) {
-    const problem = isProblem(body) ? body : unexpected(response);
+    const report = isReport(body) ? body : undefined;
+    const problem = isProblem(body) ? body : report ? notReady(response, report) : unexpected(response);
     super(`${problem.status} ${problem.code}: ${problem.detail}`);
     this.status = problem.status;
     this.code = problem.code;
@@ -36,6 +39,7 @@ export class TriptychProblem extends Error {
     this.violations = problem.violations ?? [];
     this.retryAfter = problem.retryAfter ?? secondsOf(response.headers.get('retry-after'));
     this.problem = problem;
+    this.report = report;
   }
 }
 
@@ -73,11 +77,23 @@ function isProblem(body: unknown): body is Problem {
   );
 }
 
+/** Of `/health/ready`, whose answer is a report at any status. */
+function isReport(body: unknown): body is ReadyView {
+  const { status, error, details } = (body ?? {}) as Partial<ReadyView>;
+  return typeof status === 'string' && [error, details].every((parts) => typeof parts === 'object' && parts);
+}
+
+function notReady({ status, statusText }: Response, { error }: ReadyView): Problem {
+  const down = Object.entries(error).map(([part, { reason }]) => `${part}: ${reason ?? 'down'}`);
+  const detail = ['The service is not ready.', ...down].join(' ');
+  return { type: 'about:blank', title: statusText || 'Not ready', status, code: 'not_ready', detail };
+}
+
 /** Without the text of the answer, which nobody knows. */
 function unexpected({ status, statusText }: Response): Problem {
   const isUnchanged = status === 304;
   const title = statusText || (isUnchanged ? 'Not Modified' : 'Unexpected answer');
-  const code = isUnchanged ? 'not_modified' : UNEXPECTED_ANSWER;
+  const code = isUnchanged ? 'not_modified' : 'unexpected_answer';
   const detail = isUnchanged
     ? 'What was asked for has not changed.'
     : `The answer is no problem document of the service. Does baseUrl lead to it? (${status})`;

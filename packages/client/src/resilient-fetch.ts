@@ -19,6 +19,8 @@ const FIRST_WAIT_MS = 250;
 const TRANSIENT = new Set([409, 429, 502, 503, 504]);
 /** These read, whatever their method. */
 const READS = /\/v1\/(memories\/search|context\/compile)$/;
+/** Says 503 of the service, as it was asked to. */
+const READINESS = /\/health\/ready$/;
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /**
@@ -42,7 +44,9 @@ export function resilientFetch(options: Resilience): typeof fetch {
         const response = await attemptOf(send, request, Math.min(attemptTimeoutMs, left()));
         const seconds = secondsOf(response.headers.get('retry-after'));
         const isTransient =
-          TRANSIENT.has(response.status) && (response.status !== 409 || seconds !== undefined);
+          TRANSIENT.has(response.status) &&
+          (response.status !== 409 || seconds !== undefined) &&
+          !READINESS.test(new URL(request.url).pathname);
         const waitMs = seconds === undefined ? wait : seconds * 1_000;
         if (!mayRetry || !isTransient || waitMs >= left()) return response;
         await pause(waitMs, request.signal);
