@@ -14,7 +14,7 @@ import { serveOpenApi } from './http/openapi.js';
 import { PROBLEM_JSON, problemOf, refusalOf } from './http/problem.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { RequestDrain } from './http/request-drain.js';
-import { watchRequests } from './http/request-telemetry.js';
+import { noteProblem, watchRequests } from './http/request-telemetry.js';
 import { answerBeforeTheEnd, endSoftly, refuseUnreadable, serverLimits } from './http/request-limits.js';
 import { createLogger } from './logger.js';
 import { measureApp } from './measure-app.js';
@@ -40,14 +40,17 @@ export async function createApp(
       'NODE_ENV is production, and AUTH_MODE=dev believes whatever tenant a request names. ' +
         'Set AUTH_MODE=api-key or AUTH_MODE=jwt.',
     );
+  let watch: ReturnType<typeof watchRequests> = () => undefined;
   const adapter = new FastifyAdapter({
     ...serverLimits(options),
     routerOptions: { maxParamLength: MAX_PARAMETER },
     genReqId: () => uuidv7(),
     forceCloseConnections: 'idle',
-    // A path that cannot be decoded never reaches a route, nor Nest's filters.
+    // A path that cannot be decoded never reaches a hook, a route, or Nest's filters.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      watch(request, reply);
       const problem = { ...problemOf(error), detail: 'The path is not acceptable.' };
+      noteProblem(request, problem.code);
       void reply.status(problem.status).headers({ 'content-type': PROBLEM_JSON, 'x-request-id': request.id });
       void reply.send(problem);
     },
@@ -68,7 +71,7 @@ export async function createApp(
   });
   app.useGlobalFilters(new ProblemFilter());
   const server = app.getHttpAdapter().getInstance();
-  watchRequests(server, options.metrics.enabled ? measureApp(app, options.metrics) : undefined);
+  watch = watchRequests(server, options.metrics.enabled ? measureApp(app, options.metrics) : undefined);
   app.get(RequestDrain).watch(server);
   server.removeContentTypeParser('text/plain');
   refuseUnreadable(server);

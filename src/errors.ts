@@ -274,24 +274,33 @@ export class EmbeddingsUnavailableError extends TriptychError {
   readonly detail: string;
   /** The provider refused these very texts, so waiting does not help, and others may well be embedded. */
   readonly isOfContent: boolean;
+  /** Nobody can tell whether it is away or fails for these very texts, as with a server that chokes on one of them. */
+  readonly mayBeOfContent: boolean;
 
   /**
    * @param options.retryAfter whole seconds until asking again may help, where that is known; at least 1
    * @param options.isOfContent false unless said otherwise
+   * @param options.mayBeOfContent the same as `isOfContent` unless said otherwise
    */
   constructor(
     detail: string,
     {
       retryAfter,
       isOfContent = false,
+      mayBeOfContent = isOfContent,
       ...options
-    }: ErrorOptions & { retryAfter?: number | undefined; isOfContent?: boolean } = {},
+    }: ErrorOptions & {
+      retryAfter?: number | undefined;
+      isOfContent?: boolean;
+      mayBeOfContent?: boolean;
+    } = {},
   ) {
     const reason = detail.replace(/\.$/, '');
     super(`The embedding provider did not answer usefully: ${reason}.`, options);
     this.detail = reason;
     this.extensions = retryAfter === undefined ? {} : { retryAfter };
     this.isOfContent = isOfContent;
+    this.mayBeOfContent = mayBeOfContent;
   }
 }
 

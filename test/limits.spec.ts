@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { TRIPTYCH_OPTIONS } from '../src/config/options.js';
+import { Database } from '../src/database/database.js';
 import { SessionStore } from '../src/session/session-store.js';
+import { TenantContext } from '../src/tenancy/tenant-context.js';
+import { TenantLimits } from '../src/tenancy/tenant-limits.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
 import { asOperator } from './support/operator.js';
 import { TestService, type Answer } from './support/service.js';
@@ -104,6 +109,39 @@ describeOnEachEngine('the limits of a tenant', (createDatabase) => {
     await database.drop();
   });
 
+  it('are those of the day in which a request came, and begin anew with the next one', async () => {
+    const database = await createDatabase();
+    const service = await TestService.start(database, { limits: { dailyQuota: 2 } });
+    const { app } = service;
+    const limits = (): TenantLimits =>
+      new TenantLimits(app.get(TRIPTYCH_OPTIONS), app.get(Database), app.get(TenantContext));
+    const realNow = Date.now;
+    let ahead = 0;
+    const goTo = (time: string): void => {
+      const day = new Date(realNow() + 86_400_000).toISOString().slice(0, 10);
+      ahead = Date.parse(`${day}T${time}Z`) - realNow();
+    };
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => realNow() + ahead);
+    try {
+      goTo('12:00:00.000');
+      const first = limits();
+      for (const _ of [1, 2]) await first.admit('acme');
+      await first.beforeApplicationShutdown();
+      // What the day counted is read after its end.
+      goTo('23:59:59.900');
+      const second = limits();
+      const late = second.admit('acme');
+      ahead += 200;
+      await expect(late).rejects.toMatchObject({ code: 'quota_exceeded', extensions: { retryAfter: 1 } });
+      for (const _ of [1, 2]) await second.admit('acme');
+      await expect(second.admit('acme')).rejects.toMatchObject({ code: 'quota_exceeded' });
+    } finally {
+      clock.mockRestore();
+      await service.stop();
+      await database.drop();
+    }
+  });
+
   it('are those of the tenant when it has its own', async () => {
     const database = await createDatabase();
     const service = await TestService.start(database, { auth: { mode: 'api-key' }, limits: { rate: 1 } });
@@ -139,4 +177,24 @@ if (process.env['TEST_DATABASE_URL'])
       for (const service of services) await service.stop();
       await database.drop();
     });
+
+    it('holds no stop up when it cannot be written', async () => {
+      const database = await postgres();
+      const service = await TestService.start(database, { limits: { dailyQuota: 10 } });
+      const other = new pg.Client(database.settings.url);
+      await other.connect();
+      try {
+        await other.query('BEGIN; LOCK TABLE shared.usage IN SHARE MODE');
+        expect((await service.as('acme').get('/v1/memories')).status).toBe(200);
+        // Two flushes are due meanwhile, and the first of them waits for the lock.
+        await sleep(2_100);
+        const start = performance.now();
+        await service.stop();
+        // The pool waits for that statement too; three flushes one after the other would take 28 s.
+        expect(performance.now() - start).toBeLessThan(15_000);
+      } finally {
+        await other.end();
+        await database.drop();
+      }
+    }, 60_000);
   });

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger } from '../src/logger.js';
 import { inRequest } from '../src/telemetry/correlation.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
+import { textOf } from './support/markdown.js';
 import { OtlpCollector } from './support/otlp-collector.js';
 import { valueOf } from './support/prometheus.js';
 import { ServiceProcess } from './support/service-process.js';
@@ -61,6 +64,9 @@ describe('what the service tells of itself', () => {
       'POST /v1/sessions/:threadId/messages 412': 'warn',
       'GET /v1/memories/:memoryId 200': 'info',
       'GET none 404': 'warn',
+      'GET none 400': 'warn',
+      'POST /mcp 200': 'info',
+      'POST /mcp 400': 'warn',
       'GET /health/ready 200': 'debug',
       'POST /v1/context/compile 200': 'info',
       'DELETE /v1/sessions/:threadId 204': 'info',
@@ -88,6 +94,14 @@ describe('what the service tells of itself', () => {
     expect(audit).toMatchObject({ traceId: request?.['traceId'], spanId: expect.any(String) });
   });
 
+  it('says of a context what its answer says, what its format had no room for included', () => {
+    const compiled = lines.filter(({ event, tier }) => event === 'context_compiled' && tier === 'fast');
+    expect(compiled.map(({ degraded }) => degraded)).toEqual([
+      ['unsupported_content'],
+      ['embeddings_unavailable', 'unsupported_content'],
+    ]);
+  });
+
   it('holds nothing of what users say, and ids in the record of mutations alone', () => {
     const events = new Set(lines.map(({ event }) => event));
     expect([...events]).toEqual(
@@ -113,6 +127,24 @@ describe('what the service tells of itself', () => {
     const expected = ['compile', 'recall', 'embeddings any', 'write receipts', 'database unit of work'];
     await until(() => expected.every((name) => names().has(name)));
     expect(collector.received).not.toMatch(/marked|acme/);
+  });
+});
+
+describe('docs/observability.md', () => {
+  it('names every event of the log, and no other', () => {
+    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' });
+    const told = sources
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+      .flatMap((file) =>
+        Array.from(
+          textOf(join('src', file)).matchAll(/\bevent: '(\w+)'|#tell\(\s*'(\w+)'/g),
+          ([, literal, ofWorker]) => literal ?? ofWorker ?? '',
+        ),
+      );
+    const [, table = ''] = textOf('docs/observability.md').split('| event | when | members |');
+    const rows = Array.from(table.matchAll(/^\| (`.*?) \| /gm), ([, cell = '']) => cell);
+    const named = rows.flatMap((cell) => Array.from(cell.matchAll(/`(\w+)`/g), ([, event]) => event));
+    expect(named.sort()).toEqual([...new Set(told)].sort());
   });
 });
 

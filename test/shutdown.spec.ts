@@ -1,6 +1,7 @@
 // Over 200 lines: every way in which the service is told to stop, on both engines.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,11 @@ const TENANT = 'acme';
 const READY = '/health/ready';
 const messagesOf = (thread: string): string => `/v1/sessions/${thread}/messages`;
 const user = (content: string): object => ({ messages: [{ role: 'user', content }] });
+const MCP = { accept: 'application/json, text/event-stream' };
+const appendByMcp = (threadId: string, content: string): object => ({
+  ...{ jsonrpc: '2.0', id: content, method: 'tools/call' },
+  params: { name: 'append_messages', arguments: { threadId, ...user(content) } },
+});
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -77,7 +83,7 @@ class Load {
     }
   }
 
-  /** One client with one thread; three of four of its requests are appends. */
+  /** One client with one thread; three of four of its requests are appends, one of them by MCP. */
   async run(thread: string, kind: Client): Promise<void> {
     const contents: string[] = [];
     this.acknowledged.set(thread, contents);
@@ -91,9 +97,12 @@ class Load {
         const answer =
           turn % 4 === 3
             ? await this.service.send(TENANT, 'GET', messagesOf(thread), undefined, agent)
-            : await this.service.send(TENANT, 'POST', messagesOf(thread), user(content), agent);
-        if (answer.status === 201) contents.push(content);
-        else if (answer.status !== 200) this.refused.push(answer);
+            : turn % 4 === 1
+              ? await this.service.send(TENANT, 'POST', '/mcp', appendByMcp(thread, content), agent, MCP)
+              : await this.service.send(TENANT, 'POST', messagesOf(thread), user(content), agent);
+        const result = resultOf(answer.body);
+        if (answer.status === 201 || (result && !result.isError)) contents.push(content);
+        else if (answer.status !== 200 || result) this.refused.push(answer);
         if (keepAlive && answer.headers.connection === 'close') break;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
@@ -103,6 +112,20 @@ class Load {
     }
     agent.destroy();
   }
+}
+
+/** Of a tool; undefined of any other answer, such as one without a body. */
+function resultOf(body: { result?: { isError?: boolean } } | undefined): { isError?: boolean } | undefined {
+  return body?.result;
+}
+
+/** What the log says of requests that the service could not answer. */
+function requestsCut(said: string): Record<string, unknown>[] {
+  return said
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.includes('"event":"request"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .map(({ method, route, status, code }) => ({ method, route, status, code }));
 }
 
 describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] : [])] as (
@@ -210,6 +233,27 @@ describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] :
     expect(halfBody).toContain('"code":"shutting_down"');
   }, 120_000);
 
+  it('cuts an answer that nobody takes, and says that it was the service', async () => {
+    const service = await start({
+      ...environment,
+      SHUTDOWN_TIMEOUT_MS: '3000',
+      SHUTDOWN_DELAY_MS: '0',
+    });
+    // More than the buffers of both sides hold.
+    for (let message = 0; message < 20; message += 1)
+      await service.send(TENANT, 'POST', messagesOf('long'), user('word '.repeat(200_000)));
+    const { hostname, port } = new URL(service.url);
+    const socket = connect(Number(port), hostname);
+    cleanUp.push(() => socket.destroy());
+    socket.write(`GET ${messagesOf('long')} HTTP/1.1\r\nhost: ${hostname}\r\nx-tenant-id: ${TENANT}\r\n\r\n`);
+    await once(socket, 'readable');
+    service.signal('SIGTERM');
+    expect([await service.exit, service.said]).toEqual([{ code: 0, signal: null }, service.said]);
+    expect(requestsCut(service.said)).toEqual([
+      { method: 'GET', route: '/v1/sessions/:threadId/messages', status: 503, code: 'shutting_down' },
+    ]);
+  }, 120_000);
+
   it('is not held up by an embeddings server that hangs', async () => {
     const server = await EmbeddingsServer.start({ dimensions: 1536 });
     cleanUp.push(() => server.close());
@@ -259,10 +303,24 @@ if (process.env['TEST_DATABASE_URL'])
     cleanUp.push(() => other.end());
     await other.query('BEGIN; SELECT FROM shared.sessions FOR UPDATE');
     const append = service.send(TENANT, 'POST', messagesOf('t'), user('second'));
+    const asTool = service.send(TENANT, 'POST', '/mcp', appendByMcp('t', 'third'), new Agent(), MCP);
     const locks = `SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) OR NOT granted AND locktype = 'transactionid'`;
     while ((await other.query(locks)).rowCount === 0) await sleep(10);
     service.signal('SIGTERM');
-    expect(await append).toMatchObject({ status: 503, body: { code: 'shutting_down' } });
+    expect(await append).toMatchObject({
+      status: 503,
+      headers: { 'content-type': 'application/problem+json; charset=utf-8', 'retry-after': '5' },
+      body: { code: 'shutting_down' },
+    });
+    expect(await asTool).toMatchObject({
+      status: 503,
+      headers: { 'content-type': 'application/json', 'retry-after': '5' },
+      body: { jsonrpc: '2.0', id: null, error: { code: -32_000, data: { code: 'shutting_down' } } },
+    });
     expect(await service.exit).toEqual({ code: 1, signal: null });
     expect(service.said).toMatch(/"event":"shutdown_timed_out","afterMs":2000,"waitsFor":"database"/);
+    expect(requestsCut(service.said).map(({ route, code }) => [route, code])).toEqual([
+      ['/v1/sessions/:threadId/messages', 'shutting_down'],
+      ['/mcp', 'shutting_down'],
+    ]);
   }, 120_000);

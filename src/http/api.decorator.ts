@@ -13,7 +13,7 @@ import { AuthenticationGuard } from '../tenancy/authentication.guard.js';
 import { requiredScope } from '../tenancy/required-scope.js';
 import { TenantInterceptor } from '../tenancy/tenant.interceptor.js';
 import { ProblemFilter } from './problem.filter.js';
-import { ProblemView } from './problem.view.js';
+import { PROBLEM_CONTENT, ProblemView } from './problem.view.js';
 import { RequestPipe } from './request.pipe.js';
 
 /** The name of the credential's scheme in the OpenAPI document. */
@@ -29,22 +29,18 @@ export function TenantApi(tag: string): ClassDecorator {
       required: false,
       schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' },
     }),
-    ...[
-      [400, 'The request is not acceptable; `violations` names each field.'],
-      [401, 'The request carries no acceptable credential.'],
-      [403, 'The credential has not the scope that the route needs.'],
-      [413, 'The body is larger than the service takes.'],
-      [414, 'The path is longer than the service takes.'],
-      [415, 'The body is of another type than `application/json`.'],
-      [429, 'The tenant is above its rate limit or its daily quota; try again after `Retry-After`.'],
-      [503, 'A part of the service is away; try again after `Retry-After`.'],
-    ].map(([status, description]) =>
-      ApiResponse({
-        status: status as number,
-        description: description as string,
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemView' } } },
-      }),
-    ),
+    ...(
+      [
+        [400, 'The request is not acceptable; `violations` names each field.'],
+        [401, 'The request carries no acceptable credential.'],
+        [403, 'The credential has not the scope that the route needs.'],
+        [413, 'The body is larger than the service takes.'],
+        [414, 'The path is longer than the service takes.'],
+        [415, 'The body is of another type than `application/json`.'],
+        [429, 'The tenant is above its rate limit or its daily quota; try again after `Retry-After`.'],
+        [503, 'A part of the service is away; try again after `Retry-After`.'],
+      ] as const
+    ).map(([status, description]) => ApiProblem(status, description)),
     documentScopes,
     UseGuards(AuthenticationGuard),
     UseInterceptors(TenantInterceptor),
@@ -65,13 +61,9 @@ const documentScopes: ClassDecorator = ({ prototype }) => {
   }
 };
 
-/** Documents one more error answer of a route. */
-export function ApiProblem(status: number, description: string): MethodDecorator {
-  return ApiResponse({
-    status,
-    description,
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemView' } } },
-  });
+/** Documents one more error answer of a route, or of all routes of a controller. */
+export function ApiProblem(status: number, description: string): ClassDecorator & MethodDecorator {
+  return ApiResponse({ status, description, content: PROBLEM_CONTENT });
 }
 
 /** Models that are referred to by name only. */

@@ -1,4 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { PROBLEM_CONTENT } from './problem.view.js';
 
 interface Header {
   readonly description: string;
@@ -48,7 +49,7 @@ const REPLAYED: Header = {
 /** Mostly refused before there is a request, so it may have no id. */
 const HEAD_TOO_LARGE = {
   description: 'The headers, or the path, are larger than the service takes.',
-  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemView' } } },
+  content: PROBLEM_CONTENT,
 };
 
 /**

@@ -1,4 +1,4 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
+import { HttpException, HttpStatus, type Logger } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { unavailabilityOf } from '../database/unavailable.js';
 import { DatabaseUnavailableError, TriptychError } from '../errors.js';
@@ -44,6 +44,20 @@ export function problemOf(error: unknown): Problem {
     'internal_error',
     'Something went wrong in the service; its log has the cause under the same request id.',
   );
+}
+
+/** The problem of whatever was thrown; one of the service itself is logged. */
+export function loggedProblem(logger: Logger, error: unknown, requestId?: string): Problem {
+  const problem = problemOf(error);
+  if (problem.status >= 500)
+    // Parameters of a failed statement hold content, so only the stack is kept.
+    logger.error({
+      event: 'request_failed',
+      ...(requestId !== undefined && { requestId }),
+      code: problem.code,
+      stack: error instanceof Error ? error.stack : String(error),
+    });
+  return problem;
 }
 
 /** What Node's HTTP parser refused before there was a request, as a whole answer for the socket. */

@@ -8,6 +8,11 @@ export class ViolationView {
   message: string;
 }
 
+/** How the OpenAPI document says that an answer is a problem. */
+export const PROBLEM_CONTENT = {
+  'application/problem+json': { schema: { $ref: '#/components/schemas/ProblemView' } },
+};
+
 /** A problem document (RFC 9457). */
 export class ProblemView {
   @ApiProperty({ example: 'urn:triptych:problem:not_found' })

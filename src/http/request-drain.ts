@@ -4,7 +4,9 @@ import { Server as TcpServer, type Server, type Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { TriptychOptions } from '../config/options.js';
 import { ShuttingDownError } from '../errors.js';
-import { PROBLEM_JSON, problemOf } from './problem.js';
+import { answerOf } from './problem-answer.js';
+import { problemOf } from './problem.js';
+import { noteCut } from './request-telemetry.js';
 
 /** The part of the time to stop in which requests may finish; the rest is for what comes after them. */
 const REQUESTS_SHARE = 0.6;
@@ -162,18 +164,15 @@ function routeOf({ request }: FastifyReply): string {
 
 /** Whatever the handler answers later goes nowhere. */
 function answerUnavailable(reply: FastifyReply): void {
-  const { raw } = reply;
+  const { raw, request } = reply;
+  const problem = problemOf(new ShuttingDownError());
+  noteCut(request, problem);
   if (raw.headersSent) {
     raw.destroy();
     return;
   }
   reply.hijack();
-  const problem = problemOf(new ShuttingDownError());
-  raw.writeHead(problem.status, {
-    'content-type': PROBLEM_JSON,
-    'retry-after': '5',
-    'x-request-id': reply.request.id,
-    connection: 'close',
-  });
-  raw.end(JSON.stringify(problem));
+  const { headers, body } = answerOf(problem, request.routeOptions.url);
+  raw.writeHead(problem.status, { ...headers, 'x-request-id': request.id, connection: 'close' });
+  raw.end(JSON.stringify(body));
 }

@@ -3,6 +3,7 @@ import { context, propagation, SpanKind, SpanStatusCode, type Context, type Span
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { inRequest, traceIdOf, type Correlation } from '../telemetry/correlation.js';
 import { startSpan } from '../telemetry/spans.js';
+import type { Problem } from './problem.js';
 
 /** A request that came; by its route pattern, since a path holds ids. */
 export interface BegunRequest {
@@ -33,6 +34,8 @@ interface RequestUnderWay extends BegunRequest {
   readonly span: Span;
   readonly within: Context;
   code?: string;
+  /** The status under which the service ended it before its answer was whole. */
+  cutWith?: number;
 }
 
 /** As nginx says of a client that closed the connection. */
@@ -45,24 +48,37 @@ const underWay = new WeakMap<FastifyRequest, RequestUnderWay>();
 /** Says with which problem a request is answered. */
 export function noteProblem(request: FastifyRequest, code: string): void {
   const found = underWay.get(request);
-  if (found) found.code = code;
+  if (found && found.cutWith === undefined) found.code = code;
+}
+
+/** Says that the service ends a request with this problem, though its answer be half sent: no client is gone then. */
+export function noteCut(request: FastifyRequest, { code, status }: Problem): void {
+  const found = underWay.get(request);
+  if (found) Object.assign(found, { code, cutWith: status });
 }
 
 /**
  * Gives each request a line of the log and a span, and its work a context of which every other line and span is part. To be
  * called before any other hook: what those refuse is a request too.
+ * @returns what begins it for a request that meets no hook
  */
-export function watchRequests(server: FastifyInstance, listener?: RequestListener): void {
+export function watchRequests(
+  server: FastifyInstance,
+  listener?: RequestListener,
+): (request: FastifyRequest, reply: FastifyReply) => void {
   const logger = new Logger('Http');
-  server.addHook('onRequest', (request, reply, done) => {
+  const watch = (request: FastifyRequest, reply: FastifyReply): RequestUnderWay => {
     const begun = begin(request);
     underWay.set(request, begun);
     listener?.begun(begun);
     // Of a client that is gone nobody but the connection tells.
     reply.raw.once('close', () => {
-      finish(request, reply, CLIENT_GONE);
+      finish(request, reply, reply.raw.writableFinished ? reply.statusCode : CLIENT_GONE);
     });
-    enter(begun, done);
+    return begun;
+  };
+  server.addHook('onRequest', (request, reply, done) => {
+    enter(watch(request, reply), done);
   });
   // A body is read in events of the connection, which know nothing of the request.
   server.addHook('preValidation', (request, _reply, done) => {
@@ -74,12 +90,15 @@ export function watchRequests(server: FastifyInstance, listener?: RequestListene
     finish(request, reply, reply.statusCode);
     done();
   });
+  return (request, reply) => {
+    watch(request, reply);
+  };
 
   function finish(request: FastifyRequest, reply: FastifyReply, status: number): void {
     const begun = underWay.get(request);
     if (!begun) return;
     underWay.delete(request);
-    const answered = answerOf(begun, reply, status);
+    const answered = answerOf(begun, reply, begun.cutWith ?? status);
     listener?.answered(answered);
     inRequest(begun.correlation, () => {
       context.with(begun.within, () => {

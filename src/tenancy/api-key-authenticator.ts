@@ -41,7 +41,7 @@ const NO_KEY = hashSecret('');
 export class ApiKeyAuthenticator extends Authenticator {
   /** By key id; no secret is kept. */
   readonly #keys = new ShortLivedCache<KnownKey | undefined>(CACHED_KEYS);
-  /** Ids whose secret was shown here, the latest last: whatever others guess, these are looked up. */
+  /** Ids whose secret was shown here, in the order of use: whatever others guess, these are looked up. */
   readonly #proven = new Set<string>();
   readonly #unproven = new UnprovenLookups();
 
@@ -88,7 +88,7 @@ export class ApiKeyAuthenticator extends Authenticator {
   }
 
   #remember(keyId: string): void {
-    if (this.#proven.has(keyId)) return;
+    this.#proven.delete(keyId);
     this.#proven.add(keyId);
     const [oldest] = this.#proven;
     if (this.#proven.size > CACHED_KEYS && oldest !== undefined) this.#proven.delete(oldest);

@@ -48,6 +48,7 @@ export class AuditLog {
    * @throws TenantRequiredError; Error outside a unit of work
    */
   async record(...entries: readonly AuditEntry[]): Promise<void> {
+    if (entries.length === 0) return;
     const subject = this.#subject();
     this.database.afterCommit(() => {
       logAudit(subject, entries);

@@ -26,6 +26,7 @@ interface Count {
 export class QuotaCounter {
   /** By day and tenant, so that what is pending at midnight still belongs to its day. */
   readonly #counts = new Map<string, Count>();
+  #flushing: Promise<void> | undefined;
 
   constructor(
     private readonly database: Pick<Database, 'query'>,
@@ -35,26 +36,33 @@ export class QuotaCounter {
 
   /**
    * Counts one request.
-   * @param storedToday what the database said of today; used when this process knows no better
+   * @param storedThatDay what the database said of the day of `at`; used when this process knows no better
+   * @param at when the request came, in milliseconds since 1970: the day may have ended since
    * @throws QuotaExceededError with the seconds until midnight UTC; such a request is not counted
    */
-  admit(tenantId: string, quota: number, storedToday: number): void {
-    const now = this.now();
-    const day = dayOf(now);
+  admit(tenantId: string, quota: number, storedThatDay: number, at: number): void {
+    const day = dayOf(at);
     const key = `${day} ${tenantId}`;
     let count = this.#counts.get(key);
     if (!count) {
-      count = { tenantId, day, stored: storedToday, pending: 0 };
+      count = { tenantId, day, stored: storedThatDay, pending: 0 };
       this.#counts.set(key, count);
     }
-    count.stored = Math.max(count.stored, storedToday);
+    count.stored = Math.max(count.stored, storedThatDay);
     if (count.stored + count.pending >= quota)
-      throw new QuotaExceededError(Math.ceil((DAY_MS - (now % DAY_MS)) / 1_000));
+      throw new QuotaExceededError(Math.ceil((DAY_MS - (at % DAY_MS)) / 1_000));
     count.pending += 1;
   }
 
-  /** Adds what is pending to the database. What cannot be written now stays pending. */
-  async flush(): Promise<void> {
+  /**
+   * Adds what is pending to the database, or waits for the flush under way: two at once would write the same counts
+   * twice. What cannot be written now stays pending. Never rejects.
+   */
+  flush(): Promise<void> {
+    return (this.#flushing ??= this.#write().finally(() => (this.#flushing = undefined)));
+  }
+
+  async #write(): Promise<void> {
     const today = dayOf(this.now());
     for (const [key, count] of this.#counts) {
       const { tenantId, day, pending: added } = count;
@@ -69,7 +77,11 @@ export class QuotaCounter {
         count.stored = row?.requests ?? count.stored + added;
         count.pending -= added;
       } catch {
-        // The database is away, which requests report; the next flush adds these too.
+        // The database is away, which requests report, and most likely for the others too: the next flush adds them all,
+        // and this one last, lest somebody who locks one row keeps everybody else's from it.
+        this.#counts.delete(key);
+        this.#counts.set(key, count);
+        return;
       }
     }
   }

@@ -189,4 +189,20 @@ describe('a rate over several processes', () => {
     const limiter = new RateLimiter(away, () => 0);
     expect(await admitted(limiter, 'acme', 10, 100)).toBe(20);
   });
+
+  it('judges those too who came while it was being told in vain', async () => {
+    let fail: (error: Error) => void = () => undefined;
+    let exchanges = 0;
+    const away: ExchangeRates = () =>
+      new Promise((_, reject) => {
+        exchanges += 1;
+        fail = reject;
+      });
+    const limiter = new RateLimiter(away, () => 0);
+    await limiter.admit('acme', 10);
+    const waiting = [limiter.admit('acme', 10), limiter.admit('acme', 10)];
+    fail(new Error('away'));
+    await Promise.all(waiting);
+    expect(exchanges).toBe(1);
+  });
 });

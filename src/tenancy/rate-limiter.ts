@@ -10,10 +10,10 @@ const MANY = 100_000;
  * requests of a second in its first moment, and whoever comes next waits behind all of them (measured under a
  * flood: 197 requests in a tenth of a second, then none for half of one).
  *
- * With `exchange` the bucket is one over all processes, and no request waits for it: a process lets in up to a
- * tenth of a second's requests before the others know, and tells them within a second. So N processes let in at
- * most rate × (seconds + 2) + N × max(1, rate ÷ 10) in any stretch of time. What was too much is owed: over a
- * long time it is the rate.
+ * With `exchange` the bucket is one over all processes: a process lets in up to a tenth of a second's requests
+ * before the others know, and tells them within a second; those above that wait for the answer, all of them for
+ * one. So N processes let in at most rate × (seconds + 2) + N × max(1, rate ÷ 10) in any stretch of time. What was
+ * too much is owed: over a long time it is the rate.
  */
 export class RateLimiter {
   readonly #buckets = new Map<string, SharedBucket>();

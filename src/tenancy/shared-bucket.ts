@@ -103,7 +103,9 @@ export class SharedBucket {
           answer(index < granted);
         });
       } catch {
-        // The database is away, which requests report; here they are judged by what this process knows.
+        // The database is away, which requests report; here they are judged by what this process knows, those who came
+        // meanwhile too: nobody would tell for them before the timer.
+        asked.push(...this.#waiting.splice(0));
         this.#tokens -= asked.length;
         this.#untold += asked.length;
         for (const answer of asked) answer(true);

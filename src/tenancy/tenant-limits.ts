@@ -4,8 +4,9 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { QueryResultRow } from 'pg';
+import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
 import { dayOf, QuotaCounter } from './quota-counter.js';
 import { sharedRates } from './rate-buckets.js';
@@ -22,6 +23,8 @@ const DEFAULT_AT_ONCE = 2;
 const LIMITS_KEPT_FOR_MS = 5_000;
 const LIMITS_KEPT = 10_000;
 const FLUSH_EVERY_MS = 1_000;
+/** How long a shutdown waits for a database that does not answer. */
+const SHUTDOWN_MS = 2_000;
 
 const FIND_LIMITS = `
   SELECT (SELECT rate_limit FROM shared.tenants WHERE tenant_id = $1) AS rate,
@@ -35,7 +38,7 @@ interface Limits {
   readonly rate: number;
   /** Requests per day; 0: no limit. */
   readonly quota: number;
-  /** Requests of today, as the database told. */
+  /** Requests of the day, as the database told. */
   readonly today: number;
   /** Requests that may be sent at once, as the database told; undefined: nobody has counted any. */
   readonly tokens: number | undefined;
@@ -62,7 +65,6 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
   readonly #rates: RateLimiter;
   readonly #turns: TenantTurns;
   readonly #quotas: QuotaCounter;
-  #flushing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -86,12 +88,14 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
    */
   async admit(tenantId: string): Promise<void> {
     if (this.#unlimited) return;
-    const day = dayOf(Date.now());
+    // Once: while the limits are read the day may end, and its total is none of the next day's.
+    const now = Date.now();
+    const day = dayOf(now);
     const { rate, quota, today, tokens } = await this.#limits.get(`${day} ${tenantId}`, () =>
       this.#find(tenantId, day),
     );
     if (rate > 0) await this.#rates.admit(tenantId, rate, tokens);
-    if (quota > 0) this.#quotas.admit(tenantId, quota, today);
+    if (quota > 0) this.#quotas.admit(tenantId, quota, today, now);
   }
 
   /** Runs `work` when it is the tenant's turn: see {@link TenantTurns.take}. */
@@ -101,19 +105,18 @@ export class TenantLimits implements OnApplicationBootstrap, BeforeApplicationSh
 
   onApplicationBootstrap(): void {
     if (this.#unlimited) return;
-    this.#timer = setInterval(() => void this.#flush(), FLUSH_EVERY_MS).unref();
+    this.#timer = setInterval(() => void this.#quotas.flush(), FLUSH_EVERY_MS).unref();
   }
 
-  /** While the database is still open. */
+  /** While the database is still open; what it does not take in time is lost. */
   async beforeApplicationShutdown(): Promise<void> {
     clearInterval(this.#timer);
-    await Promise.all([this.#flush(), this.#rates.flush()]);
-  }
-
-  /** One after the other: two at once would write the same counts twice. */
-  #flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#quotas.flush());
-    return this.#flushing;
+    // A flush that is under way may have passed a tenant who was admitted since.
+    const counted = this.#quotas.flush().then(() => this.#quotas.flush());
+    await Promise.race([
+      Promise.all([counted, this.#rates.flush()]),
+      sleep(SHUTDOWN_MS, undefined, { ref: false }),
+    ]);
   }
 
   async #find(tenantId: string, day: string): Promise<ShortLived<Limits>> {
