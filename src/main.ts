@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { failureOf } from './cli/failure.js';
 import { loadOptions } from './config/load-options.js';
 import { processAsksForTraces } from './config/tracing-environment.js';
 import type { TriptychOptions } from './config/options.js';
@@ -8,22 +9,30 @@ import { StartupError } from './errors.js';
 import { StopOnSignal } from './stop-on-signal.js';
 import { startTracing } from './telemetry/start-tracing.js';
 
-/** What a person or a supervisor sees when the service cannot start: the remedy, and no stack. */
+/** What a person or a supervisor sees when the service cannot start: the remedy, and a status as of every command. */
 function refuse(error: unknown): never {
-  console.error(error instanceof StartupError ? error.message : error);
-  process.exit(1);
+  const { status, message } = failureOf(error);
+  console.error(message);
+  process.exit(status);
 }
 
-async function listen(app: NestFastifyApplication, { host, port }: TriptychOptions['http']): Promise<void> {
+async function listen(app: NestFastifyApplication, http: TriptychOptions['http']): Promise<void> {
   try {
-    await app.listen(port, host);
+    await app.listen(http.port, http.host);
   } catch (error) {
     await app.close();
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') throw new StartupError(`Port ${port} of ${host} is taken. Set another PORT.`);
-    if (code === 'EACCES') throw new StartupError(`Port ${port} may not be opened. Set a PORT above 1023.`);
-    throw error;
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    // Without it as the cause, of which the code would be taken for that of a database out of reach.
+    throw code === undefined || syscall === undefined ? error : new StartupError(notListening(code, http));
   }
+}
+
+function notListening(code: string, { host, port }: TriptychOptions['http']): string {
+  if (code === 'EADDRINUSE') return `Port ${port} of ${host} is taken. Set another PORT.`;
+  if (code === 'EACCES') return `Port ${port} may not be opened. Set a PORT above 1023.`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `This machine has no address ${host}. Set another HOST.`;
+  return `Nobody can listen on ${host}:${port} (${code}). Set another HOST or PORT.`;
 }
 
 const stop = new StopOnSignal();

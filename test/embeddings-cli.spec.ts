@@ -11,6 +11,8 @@ import { TestService } from './support/service.js';
 import { asSuperuser } from './support/superuser.js';
 import { triptych, type Outcome } from './support/triptych.js';
 
+/** A space into which a migration brought one memory, and gave it up there. */
+const NEXT = 'next-model@32/32';
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 /** Nothing is. */
 const MIGRATING = { migrating: 0, migratingParked: 0 };
@@ -87,29 +89,32 @@ describeOnEachEngine('npm run embeddings', (createDatabase) => {
     await asSuperuser(
       database,
       before.app.get(Database),
-      `UPDATE shared.pending_embeddings SET parked_at = now(), attempts = 5, reason = 'status 400' WHERE tenant_id = 'acme';
+      `UPDATE shared.pending_embeddings SET parked_at = now(), failed_at = now(), attempts = 5, reason = 'status 400'
+        WHERE tenant_id = 'acme';
+       INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space, parked_at, attempts, reason)
+       VALUES ('acme', '${first}', '${NEXT}', now() + interval '1 second', 5, 'status 422');
        UPDATE shared.agent_memories SET embedding_status = 'parked' WHERE tenant_id = 'acme'`,
     );
     await before.stop();
 
     expect(await answer<StatusAnswer>('status')).toEqual({
-      ...{ pending: 1, parked: 2, ...MIGRATING },
+      ...{ pending: 1, parked: 2, ...MIGRATING, migratingParked: 1 },
       spaces: [{ space: 'some-model/64', tenants: 2, next: 0 }],
       tenants: [
-        { tenantId: 'acme', space: 'some-model/64', nextSpace: null, pending: 0, parked: 2, ...MIGRATING },
+        {
+          ...{ tenantId: 'acme', space: 'some-model/64', nextSpace: null, pending: 0, parked: 2 },
+          ...{ ...MIGRATING, migratingParked: 1 },
+        },
         { tenantId: 'other', space: 'some-model/64', nextSpace: null, pending: 1, parked: 0, ...MIGRATING },
       ],
     });
     const ofOne = await answer<StatusAnswer>('status', '--tenant', 'acme');
     expect(ofOne).toMatchObject({ pending: 0, parked: 2, tenants: [{ tenantId: 'acme' }] });
-    expect(ofOne.memories).toMatchObject(
-      [first, second].map((memoryId) => ({
-        memoryId,
-        space: 'some-model/64',
-        attempts: 5,
-        reason: 'status 400',
-      })),
-    );
+    expect(ofOne.memories).toMatchObject([
+      { memoryId: first, space: 'some-model/64', attempts: 5, reason: 'status 400' },
+      { memoryId: second, space: 'some-model/64', attempts: 5, reason: 'status 400' },
+      { memoryId: first, space: NEXT, attempts: 5, reason: 'status 422' },
+    ]);
     const { stdout } = await embeddings(database, 'status', '--tenant', 'acme');
     expect(stdout).toMatch(/parked\s+2[^]*memoryId[^]*reason\s+status 400/);
 
@@ -121,10 +126,14 @@ describeOnEachEngine('npm run embeddings', (createDatabase) => {
     expect(await answer<RetryAnswer>('retry')).toEqual({ retried: 1, tenants: 1 });
     expect(await answer<RetryAnswer>('retry')).toEqual({ retried: 0, tenants: 0 });
 
-    provider.heal();
     const after = await start();
+    const retried = (await after.as('acme').get(`/v1/memories/${first}`)).body as object;
+    expect(retried).toMatchObject({ embeddingStatus: 'pending' });
+    // As if it had never failed.
+    expect(retried).not.toHaveProperty('embeddingFailure');
+    provider.heal();
     const backlog = after.app.get(EmbeddingBacklog);
-    for (const until = Date.now() + 30_000; Date.now() < until && backlog.counts.finished < 3;)
+    for (const until = Date.now() + 30_000; Date.now() < until && backlog.counts.finished < 4;)
       await new Promise((resolve) => setTimeout(resolve, 50));
     const { body } = await after.as('acme').get('/v1/memories?embeddingStatus=ready');
     expect((body as { memories: unknown[] }).memories).toHaveLength(2);

@@ -17,6 +17,7 @@ import { TenantRegistry, type IssuedApiKey } from '../src/tenancy/tenant-registr
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { callTool, ERAS, newMcpClient, textOf, tryTool, type Era } from './support/mcp-client.js';
 import { TestService } from './support/service.js';
+import { triptych, type Outcome } from './support/triptych.js';
 
 const CLI = resolve('dist/src/cli/triptych.js');
 const MAX_BYTES = 104_857_600;
@@ -151,6 +152,22 @@ describeOnEachEngine('triptych mcp in process', (createDatabase) => {
     await expect(opened(mode)).rejects.toThrow(/^You are not let in: .*TRIPTYCH_API_KEY/);
   });
 
+  it('ends with a status that says why', async () => {
+    const ended = async (variables: object): Promise<Outcome> =>
+      triptych({ LOG_LEVEL: 'silent', ...environment, ...variables }, ['mcp']);
+    const refused = await ended({ AUTH_MODE: 'api-key', TRIPTYCH_API_KEY: 'triptych_red.AAAAAAAAAAAA_none' });
+    expect(refused).toMatchObject({ status: 4, stdout: '' });
+    expect(refused.stderr).toMatch(/^You are not let in: .*Check TRIPTYCH_API_KEY\.\n$/);
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const unknown = await ended({
+      ...{ AUTH_MODE: 'jwt', JWT_ISSUER: 'https://id.example', JWT_AUDIENCE: 'a' },
+      JWT_JWKS_URL: 'http://127.0.0.1:1/keys',
+      TRIPTYCH_API_KEY: `${part({ alg: 'RS256' })}.${part({})}.c2lnbg`,
+    });
+    expect(unknown).toMatchObject({ status: 5, stdout: '' });
+    expect(unknown.stderr).not.toContain('You are not let in');
+  });
+
   it.each([
     [{}, /set TRIPTYCH_TENANT.*no default tenant/],
     [{ TRIPTYCH_API_KEY: 'some' }, /AUTH_MODE is dev.*unset TRIPTYCH_API_KEY/],
@@ -221,6 +238,33 @@ describeOnEachEngine('triptych mcp in front of a service', (createDatabase) => {
     await expect(opened({ TRIPTYCH_URL: `http://127.0.0.1:${port}` })).rejects.toThrow(/answered 302/);
     await new Promise((done) => other.close(done));
   });
+
+  it('ends with a status that says why', async () => {
+    const ended = (variables: Record<string, string>): Promise<Outcome> => triptych(variables, ['mcp']);
+    expect(await ended(to({}))).toMatchObject({ status: 4 });
+    const keyed = await ended(to({ TRIPTYCH_API_KEY: 'triptych_red.x_y' }));
+    expect(keyed).toMatchObject({ status: 4, stdout: '' });
+    expect(keyed.stderr).toMatch(/does not let you in: .*unset it and set TRIPTYCH_TENANT\.\n$/);
+    expect(await ended({ TRIPTYCH_URL: `${service.url}/elsewhere` })).toMatchObject({ status: 5 });
+    let status: number | undefined = 503;
+    const ailing = createServer((_, answer) => {
+      if (status !== undefined) answer.writeHead(status).end('{"detail":"It is stopping."}');
+    });
+    await new Promise<void>((done) => ailing.listen(0, '127.0.0.1', done));
+    const url = `http://127.0.0.1:${(ailing.address() as AddressInfo).port}`;
+    expect(await ended({ TRIPTYCH_URL: url })).toEqual({
+      status: 5,
+      stdout: '',
+      stderr: `${url}/mcp answered 503: It is stopping.\n`,
+    });
+    status = undefined;
+    expect(await ended({ TRIPTYCH_URL: url })).toMatchObject({
+      status: 5,
+      stderr: expect.stringContaining('cannot be reached (no answer within 10 s)') as unknown,
+    });
+    ailing.closeAllConnections();
+    await new Promise((done) => ailing.close(done));
+  }, 30_000);
 
   it('goes on when the service goes away, says so, and is served again by the next', async () => {
     const url = new URL(service.url);

@@ -1,8 +1,11 @@
 // Over 200 lines: every tool and resource of /mcp, once for each engine.
 import type { Client } from '@modelcontextprotocol/client';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { request } from 'node:http';
+import { ContextSearch } from '../src/context/context-search.js';
+import { LongTermMemory } from '../src/memory/long-term-memory.js';
 import type { Scope } from '../src/tenancy/authenticator.js';
 import type { IssuedApiKey } from '../src/tenancy/tenant-registry.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
@@ -123,7 +126,9 @@ describeOnEachEngine('/mcp', (createDatabase) => {
       expect(first).toMatchObject({ memoryId, how: 'retract', retractedAt: expect.any(String) });
       expect(await callTool(client, 'forget', { memoryId })).toEqual(first);
       expect((await recall({ filter: { 'metadata.kind': 'seat' } })).results).toEqual([]);
-      expect((await rest('red', 'GET', `/v1/memories/${memoryId}`)).status).toBe(200);
+      // The revision that retracted it, and none for the second call.
+      const kept = await rest('red', 'GET', `/v1/memories/${memoryId}`);
+      expect(kept).toMatchObject({ status: 200, body: { revision: 2 } });
       const deleted = { memoryId, how: 'delete', retractedAt: null };
       expect(await callTool(client, 'forget', { memoryId, how: 'delete' })).toEqual(deleted);
       expect((await rest('red', 'GET', `/v1/memories/${memoryId}`)).status).toBe(404);
@@ -332,6 +337,32 @@ describeOnEachEngine('/mcp', (createDatabase) => {
     expect(textOf(await tryTool(client, 'compile_context', request))).toMatch(
       /^unknown_tier: .*fast.*reasoning/,
     );
+  });
+
+  it('says of a defect of ours nothing but its code, and its log has the rest', async () => {
+    const logged: unknown[] = [];
+    const error = jest.spyOn(Logger.prototype, 'error').mockImplementation((line) => logged.push(line));
+    const memory = service.app.get(LongTermMemory, { strict: false });
+    const find = jest.spyOn(service.app.get(ContextSearch, { strict: false }), 'find');
+    const store = jest.spyOn(memory, 'store');
+    try {
+      find.mockRejectedValue(new TypeError('secret-of-the-inside'));
+      store.mockRejectedValue(new TypeError('secret-of-the-inside'));
+      for (const [tool, args] of [
+        ['recall', { query: 'anything' }],
+        ['remember', { agentId: 'a', content: 'anything' }],
+      ] as const) {
+        const answer = await post(message('tools/call', { name: tool, arguments: args }));
+        expect(answer).toMatchObject({ status: 200, body: { result: { isError: true } } });
+        expect(answer.text).toContain('internal_error');
+        expect(answer.text).not.toContain('secret-of-the-inside');
+      }
+      const requestFailed = logged.filter((line) => (line as { event?: string }).event === 'request_failed');
+      expect(requestFailed).toMatchObject([{ code: 'internal_error' }, { code: 'internal_error' }]);
+      expect(JSON.stringify(requestFailed)).toContain('secret-of-the-inside');
+    } finally {
+      for (const spied of [find, store, error]) spied.mockRestore();
+    }
   });
 
   it('keeps two tenants apart in every tool and resource, whatever a request says beside its key', async () => {

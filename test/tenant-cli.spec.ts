@@ -226,7 +226,10 @@ if (process.env['TEST_DATABASE_URL'])
     it('refuses a schema that is behind, with the command that helps', async () => {
       const database = await postgres({ empty: true });
       const { status, stderr } = await tenant({ DATABASE_URL: database.settings.url ?? '' }, 'list');
-      expect({ status, helps: stderr.includes('npm run migration:run') }).toEqual({ status: 1, helps: true });
+      expect({ status, helps: stderr.includes('`triptych migrate run`') }).toEqual({
+        status: 1,
+        helps: true,
+      });
       await database.drop();
     });
   });

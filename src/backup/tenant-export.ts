@@ -41,6 +41,13 @@ export interface Exported {
   readonly tables: readonly TableHoldings[];
 }
 
+/** The database has nothing of the tenant. */
+export class NothingToExportError extends BackupRefusedError {
+  constructor(tenantId: string) {
+    super(`There is nothing of ${tenantId} in this database. Check the id, and DATABASE_URL or DATA_DIR.`);
+  }
+}
+
 interface Part {
   readonly table: string;
   readonly columns: readonly Column[];
@@ -49,7 +56,7 @@ interface Part {
 
 /**
  * Writes every row of a tenant, of every table that an erase would look into, as of one moment.
- * @throws InvalidTenantError, BackupRefusedError; what `write` rejects with
+ * @throws InvalidTenantError, NothingToExportError, BackupRefusedError; what `write` rejects with
  */
 export function exportTenant(owner: Owner, options: ExportOptions): Promise<Exported> {
   const { tenantId } = options;
@@ -92,10 +99,7 @@ async function partsOf(
   { tenantId, withoutKeys = false }: ExportOptions,
 ): Promise<Part[]> {
   const held = await holdings(manager, tables, tenantId);
-  if (total(held) === 0)
-    throw new BackupRefusedError(
-      `There is nothing of ${tenantId} in this database. Check the id, and DATABASE_URL or DATA_DIR.`,
-    );
+  if (total(held) === 0) throw new NothingToExportError(tenantId);
   const parts: Part[] = [];
   for (const { table, rows } of held.toReversed())
     if (!withoutKeys || table !== KEYS) parts.push({ table, rows, columns: await columnsOf(manager, table) });

@@ -16,8 +16,11 @@ interface CompileOptions extends ServiceOptions {
   readonly spillOver?: boolean;
   readonly scope?: NonNullable<CompileContextRequest['recallScope']>;
   readonly prompt?: boolean;
-  readonly format: NonNullable<CompileContextRequest['format']>;
+  readonly format?: NonNullable<CompileContextRequest['format']>;
 }
+
+/** As many as one context takes. */
+const MOST_MEMORIES = 1_000;
 
 /** What a model would be shown now, over REST. */
 export function compileCommand(line: CommandLine): Command {
@@ -28,15 +31,17 @@ export function compileCommand(line: CommandLine): Command {
     .option('--system <text>', `the system prompt; «${STANDARD_INPUT}»: standard input`, '')
     .option('--tier <name>', 'the model tier; the default one of the service when left out')
     .option('--agent <agentId>', 'only memories of this agent')
-    .option('--memory-limit <n>', 'at most so many memories', wholeNumber(0, 100))
+    .option('--memory-limit <n>', 'at most so many memories', wholeNumber(0, MOST_MEMORIES))
     .option('--model <name>', 'the model whose tokens are counted')
     .option('--spill-over', 'what a section leaves unused goes to the next that needs it')
     .addOption(new Option('--scope <scope>', 'what is recalled').choices(['memories', 'thread', 'both']))
     .option('--prompt', 'prints the prompt itself, as JSON that is ready to be sent')
     .addOption(
-      new Option('--format <form>', 'of the prompt')
-        .choices(['openai', 'anthropic', 'langchain'])
-        .default('openai'),
+      new Option('--format <form>', 'of the prompt; openai when left out').choices([
+        'openai',
+        'anthropic',
+        'langchain',
+      ]),
     )
     .addHelpText(
       'after',
@@ -50,15 +55,16 @@ Examples:
 }
 
 async function compile(terminal: Terminal, threadId: string, options: CompileOptions): Promise<number> {
-  const { task, system, tier, agent, memoryLimit, model, spillOver, scope, prompt, format } = options;
+  const { task, system, tier, agent, memoryLimit, model, spillOver, scope, prompt } = options;
   if (task === STANDARD_INPUT && system === STANDARD_INPUT)
     throw new UsageError('Only one of --task and --system can be standard input.');
-  const read = (text: string): Promise<string> | string =>
-    text === STANDARD_INPUT ? terminal.read(text) : text;
+  if (options.format !== undefined && !prompt)
+    throw new UsageError('--format is of the prompt: add --prompt.');
+  const { format = 'openai' } = options;
   const body: CompileContextRequest = {
     threadId,
-    systemPrompt: await read(system),
-    task: { description: await read(task) },
+    systemPrompt: await terminal.text(system),
+    task: { description: await terminal.text(task) },
     ...(tier !== undefined && { modelTier: tier }),
     ...(agent !== undefined && { agentId: agent }),
     ...(memoryLimit !== undefined && { memoryLimit }),

@@ -3,7 +3,7 @@ import { MAX_DIMENSIONS, MIN_DIMENSIONS } from '../config/dimensions.js';
 import type { StatusAnswer } from '../memory/embedding-status.js';
 import type { MigrateAnswer, MigrateRequest } from '../memory/migrate-embeddings.js';
 import { wholeNumber, type CommandLine } from './command-line.js';
-import { STATUS, UsageError } from './failure.js';
+import { Refusal, STATUS, UsageError } from './failure.js';
 import { settingsOf } from './settings.js';
 import type { Terminal } from './terminal.js';
 
@@ -98,18 +98,20 @@ async function migrate(terminal: Terminal, options: MigrateOptions): Promise<num
   const { to: model, dimensions, tenant: tenantId, allowParked, dryRun } = options;
   const request: MigrateRequest = { model, dimensions, tenantId, allowParked, dryRun };
   const settings = await settingsOf(terminal);
+  const { interruptible } = await import('../backup/interruption.js');
   const { tenantsWithMemories, withMemories } = await import('../memory/embedding-status.js');
   const { migrateEmbeddings } = await import('../memory/migrate-embeddings.js');
   const { progress, surroundings } = terminal;
-  const answer: MigrateAnswer = await withMemories(settings, (database) =>
-    migrateEmbeddings(
-      {
-        ...{ options: settings, database, pace: surroundings.pace, tell: progress },
-        tenantIds: () => tenantsWithMemories(database),
-      },
-      request,
-    ),
-  );
+  const interrupted = (name: 'SIGINT' | 'SIGTERM'): Refusal =>
+    new Refusal(
+      'Interrupted: the same command goes on from here.',
+      name === 'SIGINT' ? STATUS.interrupted : STATUS.terminated,
+    );
+  const answer: MigrateAnswer = await withMemories(settings, (database) => {
+    const room = { options: settings, database, pace: surroundings.pace, tell: progress };
+    const tenantIds = (): Promise<string[]> => tenantsWithMemories(database);
+    return interruptible((signal) => migrateEmbeddings({ ...room, tenantIds, signal }, request), interrupted);
+  });
   terminal.answer(answer);
   return answer.blocked.length > 0 ? STATUS.failed : STATUS.done;
 }

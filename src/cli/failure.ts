@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { driverMessage } from '../database/driver-message.js';
 import { unavailabilityOf } from '../database/unavailable.js';
 import { StartupError, TriptychError } from '../errors.js';
 
@@ -14,6 +15,10 @@ export const STATUS = {
   notAllowed: 4,
   /** The service or the database is not there, or cannot serve now. */
   unavailable: 5,
+  /** By SIGINT, as a shell would say of a process that it ended. */
+  interrupted: 130,
+  /** By SIGTERM. */
+  terminated: 143,
 } as const;
 export type Status = (typeof STATUS)[keyof typeof STATUS];
 
@@ -58,11 +63,13 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof Refusal) return { status: error.status, message };
   if (error instanceof StartupError) return { status: ofDriver(error) ?? STATUS.failed, message };
   if (error instanceof TriptychError) return { status: ofDriver(error) ?? statusOf(error.status), message };
-  const { code, path } = error as NodeJS.ErrnoException;
-  const ofFile = path === undefined ? undefined : OF_FILES[code ?? ''];
+  // Not `path`: a write to a disk that is full, and a read of a folder, name none.
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  const ofFile = syscall === undefined ? undefined : OF_FILES[code ?? ''];
   if (ofFile !== undefined) return { status: ofFile, message: `${message}.` };
   const status = ofDriver(error);
-  if (status !== undefined) return { status, message: `The database did not do it: ${message}.` };
+  if (status !== undefined)
+    return { status, message: `The database did not do it: ${driverMessage(error)}.` };
   return { status: STATUS.failed, message: error.stack ?? message };
 }
 

@@ -1,8 +1,9 @@
 import { UsageError } from './failure.js';
+import { exactJson } from './json-text.js';
 
 /**
  * Reads a list of objects from text: a JSON list, an object that holds one as the member `name`, or lines of JSON.
- * @throws UsageError when it is none of these, is empty, or holds something else
+ * @throws UsageError when it is none of these, is empty, holds something else, or what would not be kept exactly
  */
 export function objectsOf(text: string, name: string): Record<string, unknown>[] {
   const list = listOf(text, name);
@@ -13,7 +14,7 @@ export function objectsOf(text: string, name: string): Record<string, unknown>[]
 }
 
 function listOf(text: string, name: string): unknown[] {
-  const whole = parsed(text);
+  const whole = exactJson(text, 'The text');
   if (Array.isArray(whole)) return whole;
   if (typeof whole === 'object' && whole !== null) {
     const { [name]: list } = whole as Record<string, unknown>;
@@ -21,19 +22,11 @@ function listOf(text: string, name: string): unknown[] {
   }
   return text.split('\n').flatMap((line, index) => {
     if (line.trim() === '') return [];
-    const value = parsed(line);
+    const value = exactJson(line, `Line ${index + 1}`);
     if (value === undefined)
       throw new UsageError(
         `Line ${index + 1} is no JSON. Expected a JSON list of ${name}, or a line for each.`,
       );
     return [value];
   });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,21 +1,15 @@
 // Over 200 lines: eight commands, each a few lines of options and one call.
 import { Option, type Command } from 'commander';
-import type {
-  ChangeMemoryRequest,
-  MemoryEntry,
-  MemoryFilter,
-  SearchRequest,
-  StoreMemoryRequest,
-} from 'triptych-client';
+import type { ChangeMemoryRequest, MemoryEntry, SearchRequest, StoreMemoryRequest } from 'triptych-client';
+import { sendAll } from './batches.js';
 import { wholeNumber, type CommandLine } from './command-line.js';
 import { STATUS, UsageError } from './failure.js';
-import { jsonObject, memoriesOf } from './memory-file.js';
 import { oneLine } from './plain-text.js';
 import { asking, asksService, ON_THE_SERVICE, type ServiceOptions } from './service.js';
 import { STANDARD_INPUT, type Terminal } from './terminal.js';
 
-/** As many as one request takes. */
-const MOST_AT_ONCE = 1_000;
+/** As many as one search answers. */
+const MOST_FOUND = 1_000;
 const MOST_SHOWN = 1_000_000;
 const LINE = 100;
 const EXAMPLES = `
@@ -41,16 +35,16 @@ export function memoryCommand(line: CommandLine): Command {
     .description('stores a memory, or many of a file')
     .argument('[content]', FROM_INPUT)
     .option('--agent <agentId>', 'whose it is; of a file, of those that say nothing')
-    .option('--metadata <json>', 'an object', jsonObject)
+    .option('--metadata <json>', 'an object')
     .option('--file <file>', `memories as a JSON list or a line of JSON each; ${FROM_INPUT}`)
     .option('--deduplicate', 'counts a copy where the first one is, and does not store it again')
     .action(line.action(add));
   of('search')
     .description('the memories that answer a question, the best first')
     .argument('<query>', FROM_INPUT)
-    .option('--limit <n>', 'at most so many', wholeNumber(1, 100))
+    .option('--limit <n>', 'at most so many', wholeNumber(1, MOST_FOUND))
     .option('--agent <agentId>', 'only of this agent')
-    .option('--filter <json>', 'only those that match: see docs/filters.md', jsonObject)
+    .option('--filter <json>', 'only those that match: see docs/filters.md')
     .addOption(
       new Option('--mode <mode>', 'by words, vectors, or both').choices(['hybrid', 'semantic', 'lexical']),
     )
@@ -100,7 +94,7 @@ export function memoryCommand(line: CommandLine): Command {
     .description('changes a memory; what it said before stays in its history')
     .argument('<memoryId>')
     .option('--content <text>', `what it says; ${FROM_INPUT}`)
-    .option('--metadata <json>', 'an object, in the place of the one it has', jsonObject)
+    .option('--metadata <json>', 'an object, in the place of the one it has')
     .option('--retract', 'takes it out of recall without deleting it')
     .option('--restore', 'brings it back')
     .action(line.action(edit));
@@ -121,21 +115,24 @@ export function memoryCommand(line: CommandLine): Command {
 
 interface AddOptions extends ServiceOptions {
   readonly agent?: string;
-  readonly metadata?: Record<string, unknown>;
+  /** A JSON object. */
+  readonly metadata?: string;
   readonly file?: string;
   readonly deduplicate?: boolean;
 }
 
 async function add(terminal: Terminal, content: string | undefined, options: AddOptions): Promise<number> {
-  const { agent, metadata, file, deduplicate = false } = options;
+  const { agent, file, deduplicate = false } = options;
   if ((content === undefined) === (file === undefined))
     throw new UsageError('add needs a content or --file.');
+  const metadata = await objectOf(options.metadata, '--metadata');
   if (file !== undefined) {
+    const { memoriesOf } = await import('./memory-file.js');
     const defaults = { ...(agent !== undefined && { agentId: agent }), ...(metadata && { metadata }) };
     return addAll(terminal, memoriesOf(await terminal.read(file), defaults), options);
   }
   if (agent === undefined) throw new UsageError('add needs --agent.');
-  const text = await textOf(terminal, content ?? '');
+  const text = await terminal.text(content ?? '');
   return asking(terminal, options, async ({ client, storeMemory }) => {
     const body = { agentId: agent, content: text, ...(metadata && { metadata }), deduplicate };
     const { data } = await storeMemory({ client, body });
@@ -150,20 +147,11 @@ function addAll(
   options: AddOptions,
 ): Promise<number> {
   return asking(terminal, options, async ({ client, storeMemories }) => {
-    let done = 0;
-    for (let from = 0; from < memories.length; from += MOST_AT_ONCE) {
-      const part = memories.slice(from, from + MOST_AT_ONCE);
-      const body = { memories: part, deduplicate: options.deduplicate ?? false };
-      try {
-        const { data } = await storeMemories({ client, body });
-        for (const memory of data.memories) terminal.item(memory, shortOf(memory));
-      } catch (error) {
-        if (done > 0) terminal.warn(`The first ${done} of ${memories.length} memories are stored.`);
-        throw error;
-      }
-      done += part.length;
-      if (memories.length > MOST_AT_ONCE) terminal.progress(`${done} of ${memories.length} memories`);
-    }
+    const deduplicate = options.deduplicate ?? false;
+    await sendAll(terminal, memories, ['memories', 'stored'], async (batch) => {
+      const { data } = await storeMemories({ client, body: { memories: batch, deduplicate } });
+      for (const memory of data.memories) terminal.item(memory, shortOf(memory));
+    });
     return STATUS.done;
   });
 }
@@ -171,7 +159,8 @@ function addAll(
 interface SearchOptions extends ServiceOptions {
   readonly limit?: number;
   readonly agent?: string;
-  readonly filter?: MemoryFilter;
+  /** A JSON object. */
+  readonly filter?: string;
   readonly mode?: NonNullable<SearchRequest['mode']>;
   readonly asOf?: string;
   readonly scope?: NonNullable<SearchRequest['scope']>;
@@ -179,9 +168,10 @@ interface SearchOptions extends ServiceOptions {
 }
 
 async function search(terminal: Terminal, query: string, options: SearchOptions): Promise<number> {
-  const { limit, agent: agentId, filter, mode, asOf, scope, thread: threadId } = options;
+  const { limit, agent: agentId, mode, asOf, scope, thread: threadId } = options;
+  const filter = await objectOf(options.filter, '--filter');
   const given = { limit, agentId, filter, mode, asOf, scope, threadId };
-  const body = { query: await textOf(terminal, query), ...defined(given) } as SearchRequest;
+  const body = { query: await terminal.text(query), ...defined(given) } as SearchRequest;
   return asking(terminal, options, async ({ client, searchMemories }) => {
     const { data } = await searchMemories({ client, body });
     const lines = data.results.map((result) => {
@@ -211,7 +201,7 @@ function list(terminal: Terminal, options: ListOptions): Promise<number> {
     const query = { limit: Math.min(left, 100), ...defined({ agentId, embeddingStatus }) };
     for await (const memory of eachMemory({ client, query })) {
       terminal.item(memory, shortOf(memory));
-      if ((left -= 1) <= 0) break;
+      if ((left -= 1) <= 0 || !terminal.isRead) break;
     }
     return STATUS.done;
   });
@@ -219,16 +209,18 @@ function list(terminal: Terminal, options: ListOptions): Promise<number> {
 
 interface EditOptions extends ServiceOptions {
   readonly content?: string;
-  readonly metadata?: Record<string, unknown>;
+  /** A JSON object. */
+  readonly metadata?: string;
   readonly retract?: boolean;
   readonly restore?: boolean;
 }
 
 async function edit(terminal: Terminal, memoryId: string, options: EditOptions): Promise<number> {
-  const { content, metadata, retract, restore } = options;
+  const { content, retract, restore } = options;
   if (retract && restore) throw new UsageError('Say --retract or --restore.');
+  const metadata = await objectOf(options.metadata, '--metadata');
   const body: ChangeMemoryRequest = {
-    ...(content !== undefined && { content: await textOf(terminal, content) }),
+    ...(content !== undefined && { content: await terminal.text(content) }),
     ...(metadata && { metadata }),
     ...((retract || restore) && { retracted: retract === true }),
   };
@@ -241,8 +233,14 @@ async function edit(terminal: Terminal, memoryId: string, options: EditOptions):
   });
 }
 
-async function textOf(terminal: Terminal, given: string): Promise<string> {
-  return given === STANDARD_INPUT ? (await terminal.read(given)).replace(/\r?\n$/, '') : given;
+/** An option that is a JSON object, if it is given. */
+async function objectOf(
+  text: string | undefined,
+  option: string,
+): Promise<Record<string, unknown> | undefined> {
+  if (text === undefined) return undefined;
+  const { jsonObjectOf } = await import('./json-text.js');
+  return jsonObjectOf(text, option);
 }
 
 function shortOf({ memoryId, agentId, content }: MemoryEntry): string {

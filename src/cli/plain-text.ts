@@ -32,6 +32,17 @@ export function oneLine(text: string, length: number): string {
   return line.length <= length ? line : `${line.slice(0, length - 1).toWellFormed()}…`;
 }
 
+/** Control characters but the ends of lines and tabs, and what turns the direction of writing until it is turned back. */
+const INVISIBLE = /(?!\n|\r\n|\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * A text in which nothing moves the cursor, colours what follows, or speaks to the terminal in any other way: anybody may
+ * have written it. What would, becomes `\u{…}`.
+ */
+export function visible(text: string): string {
+  return text.replace(INVISIBLE, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 function shown(value: unknown): string {
   if (value === null || value === undefined) return '–';
   if (value instanceof Date) return value.toISOString();

@@ -8,6 +8,7 @@ import { embeddingsCommand } from './embeddings.commands.js';
 import { failureOf, STATUS } from './failure.js';
 import { memoryCommand } from './memory.commands.js';
 import { migrateCommand } from './migrate.commands.js';
+import { visible } from './plain-text.js';
 import { mcpCommand, serveCommand } from './serve.commands.js';
 import { sessionCommand } from './session.commands.js';
 import { tenantCommand } from './tenant.commands.js';
@@ -43,7 +44,7 @@ export async function runTriptych(
     // Commander has said what it is already.
     if (error instanceof CommanderError) return isHelp(error) ? STATUS.done : STATUS.usage;
     const { status, message } = failureOf(error);
-    surroundings.stderr.write(`${message}\n`);
+    surroundings.stderr.write(`${visible(message)}\n`);
     if (status === STATUS.usage) surroundings.stderr.write(`${line.hint}\n`);
     return status;
   }

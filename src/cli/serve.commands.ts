@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import { StartupError } from '../errors.js';
 import type { CommandLine } from './command-line.js';
+import { Refusal, statusOf } from './failure.js';
+import type { Manner } from './terminal.js';
 
 /** The service itself: as `node dist/src/main.js`, which stays what supervisors may start. */
 export function serveCommand(line: CommandLine): Command {
-  return line
-    .command('serve')
+  return withoutManners(line.command('serve'))
     .description('runs the service until it is told to stop by SIGTERM or SIGINT')
     .addHelpText(
       'after',
@@ -25,8 +27,7 @@ Examples:
 
 /** MCP over standard input and output, for programs that start their tools as processes. */
 export function mcpCommand(line: CommandLine): Command {
-  return line
-    .command('mcp')
+  return withoutManners(line.command('mcp'))
     .description('serves the MCP tools over standard input and output')
     .addHelpText(
       'after',
@@ -42,8 +43,32 @@ Examples:
       line.action(async ({ surroundings }) => {
         const { serveMcpStdio } = await import('../mcp/mcp-stdio.js');
         const { environment, stdin: input, stdout: output } = surroundings;
-        await serveMcpStdio(environment, { input, output });
+        try {
+          await serveMcpStdio(environment, { input, output });
+        } catch (error) {
+          throw notServed(error);
+        }
         return undefined;
       }),
     );
+}
+
+/** These have no answer to print: what they say is the log's, or the protocol's. */
+function withoutManners(command: Command): Command {
+  return command
+    .configureHelp({ ...command.configureHelp(), showGlobalOptions: false })
+    .hook('preAction', () => {
+      const { json, quiet, color } = command.optsWithGlobals<Manner>();
+      if (json || quiet || color === false)
+        command.error(
+          `error: ${command.name()} takes none of --json, --quiet and --no-color: LOG_LEVEL and LOG_FORMAT are for its log.`,
+        );
+    });
+}
+
+/** A caller who is not let in, or a service that is not there: the cause of the refusal knows which. */
+function notServed(error: unknown): unknown {
+  if (!(error instanceof StartupError)) return error;
+  const { status } = (error.cause ?? {}) as { status?: unknown };
+  return typeof status === 'number' ? new Refusal(error.message, statusOf(status), { cause: error }) : error;
 }

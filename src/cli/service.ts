@@ -47,24 +47,43 @@ export async function asking<T>(
   try {
     return await work({ ...operations, client });
   } catch (error) {
-    if (error instanceof operations.TriptychProblem) throw ofProblem(error, options);
+    if (error instanceof operations.TriptychProblem)
+      throw ofProblem(error, { ...options, isKeyOfFile: apiKeyFile !== undefined });
     if (error instanceof operations.TriptychConnectionError) throw ofConnection(error, options);
     throw error;
   }
 }
 
-function ofProblem(problem: TriptychProblem, options: ClientOptions): Refusal {
+/** Whom the service was asked as; a key may come from `--api-key-file`. */
+type Asked = ClientOptions & { readonly isKeyOfFile: boolean };
+
+function ofProblem(problem: TriptychProblem, asked: Asked): Refusal {
   const { status, code, detail, requestId } = problem;
-  const remedy = status === 401 ? ` ${credentialRemedy(code, options)}` : '';
   const told = status >= 500 && requestId !== undefined ? ` (request ${requestId})` : '';
-  return new Refusal(`${detail}${remedy} [${code}]${told}`, statusOf(status), { cause: problem });
+  return new Refusal(`${detail}${remedyOf(problem, asked)} [${code}]${told}`, statusOf(status), {
+    cause: problem,
+  });
 }
 
-function credentialRemedy(code: string, { url, apiKey, tenantId }: ClientOptions): string {
-  if (code === 'tenant_required')
-    return `The service at ${url} is in development mode: set TRIPTYCH_TENANT, or say --tenant.`;
+/** Of what the detail alone does not help with. */
+function remedyOf({ status, code }: TriptychProblem, asked: Asked): string {
+  if (status === 401) return ` ${credentialRemedy(code, asked)}`;
+  if (status === 413) return ' Set a larger BODY_LIMIT for the service, or split what you send.';
+  return '';
+}
+
+function credentialRemedy(code: string, { url, apiKey, tenantId, isKeyOfFile }: Asked): string {
+  if (code === 'tenant_required') {
+    const first =
+      apiKey === undefined
+        ? ''
+        : isKeyOfFile
+          ? 'leave --api-key-file out and '
+          : 'unset TRIPTYCH_API_KEY and ';
+    return `The service at ${url} is in development mode: ${first}set TRIPTYCH_TENANT, or say --tenant.`;
+  }
   if (apiKey !== undefined)
-    return `The service at ${url} does not take this key: check TRIPTYCH_API_KEY, or make one by \`triptych tenant create-key\`.`;
+    return `The service at ${url} does not take this key: check ${isKeyOfFile ? '--api-key-file' : 'TRIPTYCH_API_KEY'}, or make one by \`triptych tenant create-key\`.`;
   return tenantId === undefined
     ? 'Set TRIPTYCH_API_KEY.'
     : `The service at ${url} is not in development mode, so naming a tenant is not enough: set TRIPTYCH_API_KEY.`;

@@ -1,17 +1,17 @@
 import { Option, type Command } from 'commander';
-import type { NewMessage } from 'triptych-client';
+import type { NewMessage, StoredMessage } from 'triptych-client';
+import { sendAll } from './batches.js';
 import { wholeNumber, type CommandLine } from './command-line.js';
 import { STATUS, UsageError } from './failure.js';
-import { messagesOf } from './message-file.js';
 import { oneLine, table } from './plain-text.js';
 import { asking, asksService, ON_THE_SERVICE, type ServiceOptions } from './service.js';
 import { conversionCommands } from './session-maintenance.commands.js';
 import { STANDARD_INPUT, type Terminal } from './terminal.js';
 
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool', 'function'];
-/** As many as one request takes. */
-const MOST_AT_ONCE = 1_000;
 const MOST_SHOWN = 100_000;
+/** Of `show`, unless it is said how many. */
+const SHOWN = 50;
 const EXAMPLES = `
 
 Examples:
@@ -37,13 +37,13 @@ export function sessionCommand(line: CommandLine): Command {
   of('show')
     .description('the messages of a thread, oldest first')
     .argument('<threadId>')
-    .option('--limit <n>', 'only the newest so many', wholeNumber(1, MOST_SHOWN), 50)
+    .option('--limit <n>', `only the newest so many; ${SHOWN} when left out`, wholeNumber(1, MOST_SHOWN))
     .option('--all', 'all of them')
     .action(line.action(show));
   of('append')
     .description('appends messages to a thread; its first ones begin it')
     .argument('<threadId>')
-    .addOption(new Option('--role <role>', 'who says it').choices(ROLES).default('user'))
+    .addOption(new Option('--role <role>', 'who says it; user when left out').choices(ROLES))
     .option('--content <text>', `what is said; «${STANDARD_INPUT}»: standard input`)
     .option(
       '--file <file>',
@@ -75,7 +75,7 @@ function list(terminal: Terminal, options: ServiceOptions & { limit?: number }):
     for await (const session of eachSession({ client, query: { limit: Math.min(left, 100) } })) {
       const { threadId, messageCount, updatedAt } = session;
       terminal.item(session, `${updatedAt}  ${String(messageCount).padStart(7)}  ${threadId}`);
-      if ((left -= 1) <= 0) break;
+      if ((left -= 1) <= 0 || !terminal.isRead) break;
     }
     return STATUS.done;
   });
@@ -84,9 +84,10 @@ function list(terminal: Terminal, options: ServiceOptions & { limit?: number }):
 async function show(
   terminal: Terminal,
   threadId: string,
-  options: ServiceOptions & { limit: number; all?: boolean },
+  options: ServiceOptions & { limit?: number; all?: boolean },
 ): Promise<number> {
-  const limit = options.all ? Infinity : options.limit;
+  if (options.all && options.limit !== undefined) throw new UsageError('Say --limit or --all.');
+  const limit = options.all ? Infinity : (options.limit ?? SHOWN);
   return asking(terminal, options, async ({ client, eachMessage }) => {
     const messages = [];
     for await (const message of eachMessage({ client, threadId, pageSize: Math.min(limit, 100) })) {
@@ -98,43 +99,42 @@ async function show(
   });
 }
 
-async function append(
-  terminal: Terminal,
-  threadId: string,
-  options: ServiceOptions & { role: NewMessage['role']; content?: string; file?: string },
-): Promise<number> {
-  const { role, content, file } = options;
-  if ((content === undefined) === (file === undefined))
-    throw new UsageError('append needs --content or --file.');
-  const messages: NewMessage[] =
-    file !== undefined
-      ? messagesOf(await terminal.read(file))
-      : [
-          {
-            role,
-            content: content === STANDARD_INPUT ? await terminal.read(STANDARD_INPUT) : (content ?? ''),
-          },
-        ];
+interface AppendOptions extends ServiceOptions {
+  readonly role?: NewMessage['role'];
+  readonly content?: string;
+  readonly file?: string;
+}
+
+/** What is told of a message that was appended. */
+type Appended = Pick<StoredMessage, 'id' | 'seq' | 'tokens'>;
+
+async function append(terminal: Terminal, threadId: string, options: AppendOptions): Promise<number> {
+  const messages = await newMessages(terminal, options);
   return asking(terminal, options, async ({ client, appendMessages }) => {
-    const stored = [];
+    const stored: Appended[] = [];
     let version = 0;
-    for (let from = 0; from < messages.length; from += MOST_AT_ONCE) {
-      const body = { messages: messages.slice(from, from + MOST_AT_ONCE) };
-      try {
-        const { data } = await appendMessages({ client, path: { threadId }, body });
-        stored.push(...data.messages.map(({ id, seq, tokens }) => ({ id, seq, tokens })));
-        version = data.version;
-      } catch (error) {
-        if (from > 0) terminal.warn(`The first ${from} of ${messages.length} messages are appended.`);
-        throw error;
-      }
-      if (messages.length > MOST_AT_ONCE)
-        terminal.progress(`${stored.length} of ${messages.length} messages`);
-    }
+    await sendAll(terminal, messages, ['messages', 'appended'], async (batch) => {
+      const { data } = await appendMessages({ client, path: { threadId }, body: { messages: batch } });
+      stored.push(...data.messages.map(({ id, seq, tokens }) => ({ id, seq, tokens })));
+      version = data.version;
+    });
     const rows = stored.map(({ seq, tokens, id }) => [seq, tokens, id]);
     terminal.answer({ threadId, version, messages: stored }, table([['seq', 'tokens', 'id'], ...rows]));
     return STATUS.done;
   });
+}
+
+async function newMessages(
+  terminal: Terminal,
+  { role, content, file }: AppendOptions,
+): Promise<NewMessage[]> {
+  if ((content === undefined) === (file === undefined))
+    throw new UsageError('append needs --content or --file.');
+  if (content !== undefined) return [{ role: role ?? 'user', content: await terminal.text(content) }];
+  if (role !== undefined)
+    throw new UsageError('--role is of --content; in a file each message says its own.');
+  const { messagesOf } = await import('./message-file.js');
+  return messagesOf(await terminal.read(file ?? STANDARD_INPUT));
 }
 
 /** A message for a person: who said it, and what. */

@@ -6,14 +6,17 @@ import type { Terminal } from './terminal.js';
  * from now on.
  * @throws StartupError that lists every problem at once
  */
-export async function settingsOf({ surroundings, tell }: Terminal): Promise<TriptychOptions> {
+export async function settingsOf({ surroundings, tell, warn }: Terminal): Promise<TriptychOptions> {
   const { Logger } = await import('@nestjs/common');
   const { loadOptions } = await import('../config/load-options.js');
   await import('reflect-metadata');
-  const write = (message: unknown): void => {
-    tell(JSON.stringify(message));
-  };
-  Logger.overrideLogger({ log: write, warn: write, error: write });
+  const by =
+    (say: (line: string) => void) =>
+    (message: unknown): void => {
+      say(JSON.stringify(message));
+    };
+  // What went wrong is said however quiet a command is to be.
+  Logger.overrideLogger({ log: by(tell), warn: by(warn), error: by(warn), fatal: by(warn) });
   return loadOptions(surroundings.environment);
 }
 

@@ -8,6 +8,17 @@ import { StartupError } from '../errors.js';
 import { jsonRpcError, REFUSED } from '../http/json-rpc.js';
 import type { LineTransport } from './line-transport.js';
 
+/** Why a service serves nobody, or not this caller: the HTTP status that says so. */
+class NotServedError extends Error {
+  constructor(
+    readonly status: number,
+    options?: ErrorOptions,
+  ) {
+    super(`HTTP ${status}`, options);
+  }
+}
+
+const UNAVAILABLE = 503;
 /** So long a service that takes connections and says nothing is waited for at the start. */
 const FIRST_ANSWER_MS = 10_000;
 const PING = { jsonrpc: '2.0', id: 0, method: 'ping' } as const;
@@ -22,11 +33,13 @@ type Connection = Pick<LineTransport, 'onmessage' | 'onclose' | 'send' | 'start'
 export class McpBridge {
   readonly #address: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #hasKey: boolean;
   readonly #underWay = new Map<string | number, AbortController>();
   #revision: string | undefined;
 
   constructor({ url, apiKey, tenantId }: Pick<ClientOptions, 'url' | 'apiKey' | 'tenantId'>) {
     this.#address = `${url}/mcp`;
+    this.#hasKey = apiKey !== undefined;
     this.#headers = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
@@ -35,26 +48,37 @@ export class McpBridge {
     };
   }
 
-  /** @throws StartupError that says what to do when the service is not there, or does not let the caller in */
+  /**
+   * @throws StartupError that says what to do when the service is not there, or does not let the caller in; its cause has
+   * the HTTP status of that as `status`
+   */
   async check(): Promise<void> {
     let answer: { status: number; body: unknown };
     try {
       answer = await this.#post(PING, AbortSignal.timeout(FIRST_ANSWER_MS));
     } catch (error) {
-      throw new StartupError(this.#absence(error), { cause: causeOf(error) });
+      throw notServed(this.#absence(error), UNAVAILABLE, error);
     }
     const { status, body } = answer;
     if (status === 200 && hasMember(body, 'result')) return;
-    if (status === 401 || status === 403)
-      throw new StartupError(
+    if (status === 401 || status === 403) {
+      const remedy = this.#hasKey ? 'unset it and set TRIPTYCH_TENANT' : 'TRIPTYCH_TENANT';
+      throw notServed(
         `${this.#address} does not let you in: ${reasonOf(body)} Set TRIPTYCH_API_KEY to a key in force, or, of a service ` +
-          'in development mode, TRIPTYCH_TENANT.',
+          `in development mode, ${remedy}.`,
+        status,
       );
+    }
     if (status === 404)
-      throw new StartupError(
+      throw notServed(
         `${this.#address} is not there. TRIPTYCH_URL must be the address of a Triptych service that has MCP=true.`,
+        UNAVAILABLE,
       );
-    throw new StartupError(`${this.#address} answered ${status}: ${reasonOf(body)}`);
+    // What redirects, or answers a ping with something else, is none of ours.
+    throw notServed(
+      `${this.#address} answered ${status}: ${reasonOf(body)}`,
+      status < 400 ? UNAVAILABLE : status,
+    );
   }
 
   /** From now on, what comes over the connection goes to the service. */
@@ -139,9 +163,15 @@ export class McpBridge {
   }
 
   #absence(error: unknown): string {
-    const { code, message } = causeOf(error);
-    return `The service at ${this.#address} cannot be reached (${code ?? message}). Start it, or correct TRIPTYCH_URL.`;
+    const { name, code, message } = causeOf(error);
+    const reason =
+      name === 'TimeoutError' ? `no answer within ${FIRST_ANSWER_MS / 1_000} s` : (code ?? message);
+    return `The service at ${this.#address} cannot be reached (${reason}). Start it, or correct TRIPTYCH_URL.`;
   }
+}
+
+function notServed(message: string, status: number, cause?: unknown): StartupError {
+  return new StartupError(message, { cause: new NotServedError(status, { cause }) });
 }
 
 /** Other than plain ASCII stands in a header as Base64, marked as the protocol says. */

@@ -1,6 +1,6 @@
 import { ProtocolError, ProtocolErrorCode, type CallToolResult } from '@modelcontextprotocol/server';
 import { Logger } from '@nestjs/common';
-import { problemOf, type Problem } from '../http/problem.js';
+import { loggedProblem } from '../http/problem.js';
 import { REFUSED } from '../http/json-rpc.js';
 
 /** Where a tool's result has the problem for programs; beside the text, since `structuredContent` is the tool's own. */
@@ -18,23 +18,9 @@ const REMEDIES: Readonly<Record<number, string>> = {
   503: 'Try again in 5 seconds.',
 };
 
-/** The problem of whatever was thrown, by the same rules as over REST; what nobody expected is logged. */
-function told(error: unknown, requestId?: string): Problem {
-  const problem = problemOf(error);
-  if (problem.status >= 500)
-    // Parameters of a failed statement hold content, so only the stack is kept.
-    logger.error({
-      event: 'request_failed',
-      ...(requestId !== undefined && { requestId }),
-      code: problem.code,
-      stack: error instanceof Error ? error.stack : String(error),
-    });
-  return problem;
-}
-
 /** A tool that did not do what it was asked: a result, so that the model reads what is wrong and what to do. */
 export function failedCall(error: unknown, requestId?: string): CallToolResult {
-  const { type: _type, title: _title, ...problem } = told(error, requestId);
+  const { type: _type, title: _title, ...problem } = loggedProblem(logger, error, requestId);
   const remedy = REMEDIES[problem.status];
   const text = `${problem.code}: ${withStop(problem.detail)}${remedy === undefined ? '' : ` ${remedy}`}`;
   return { isError: true, content: [{ type: 'text', text }], _meta: { [PROBLEM_META]: problem } };
@@ -43,7 +29,8 @@ export function failedCall(error: unknown, requestId?: string): CallToolResult {
 /** An error of anything that is no tool. */
 export function protocolError(error: unknown, uri: string | undefined, requestId?: string): ProtocolError {
   if (error instanceof ProtocolError) return error;
-  const { status, code, detail, type: _type, title: _title, ...more } = told(error, requestId);
+  const problem = loggedProblem(logger, error, requestId);
+  const { status, code, detail, type: _type, title: _title, ...more } = problem;
   if (status === 404 && uri !== undefined)
     return new ProtocolError(ProtocolErrorCode.InvalidParams, detail, { uri, code, status });
   const ofCaller = status === 400 || status === 404 || status === 422;

@@ -19,6 +19,9 @@ import type { LineTransport } from './line-transport.js';
 import { createMcpServer } from './mcp-server.js';
 import type { McpCaller, McpServices } from './tool.js';
 
+/** HTTP statuses of what is wrong with a credential: its form, itself, what it is for. */
+const OF_CREDENTIALS: readonly number[] = [400, 401, 403];
+
 /** The tiers in this process, on the database of the settings, for one caller. */
 export class McpInProcess {
   private constructor(
@@ -26,7 +29,10 @@ export class McpInProcess {
     private readonly caller: McpCaller,
   ) {}
 
-  /** @throws StartupError when the database cannot be opened, or the caller is not let in */
+  /**
+   * @throws StartupError when the database cannot be opened, or the caller is not let in, which its cause says; any other
+   * TriptychError for which a first call fails
+   */
   static async open(options: TriptychOptions, client: ClientOptions): Promise<McpInProcess> {
     const credential = credentialOf(options, client);
     const app = await openTiers(options);
@@ -35,8 +41,10 @@ export class McpInProcess {
       await caller.run('read', () => Promise.resolve());
     } catch (error) {
       await app.close();
-      if (!(error instanceof TriptychError)) throw error;
-      throw new StartupError(`You are not let in: ${error.message} Check ${variableOf(options)}.`);
+      if (!(error instanceof TriptychError) || !OF_CREDENTIALS.includes(error.status)) throw error;
+      throw new StartupError(`You are not let in: ${error.message} Check ${variableOf(options)}.`, {
+        cause: error,
+      });
     }
     return new McpInProcess(app, caller);
   }

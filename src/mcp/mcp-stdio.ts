@@ -27,7 +27,8 @@ interface Backend {
  * engine. The credential is `TRIPTYCH_API_KEY` or, in development mode, `TRIPTYCH_TENANT`. Nothing but the protocol goes to
  * standard output.
  * @param environment where settings are read, as `loadOptions` does
- * @throws StartupError with the remedy: no service, no database, a folder in use, a credential that is not let in
+ * @throws StartupError with the remedy: no service, no database, a folder in use, a credential that is not let in; of a
+ * caller that is not served, its cause has an HTTP `status`
  */
 export async function serveMcpStdio(
   environment?: NodeJS.ProcessEnv,

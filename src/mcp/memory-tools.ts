@@ -142,8 +142,10 @@ const forget = defineTool({
   scope: 'write',
   run: async ({ memoryId, how = 'retract' }, { memory }) => {
     if (how === 'retract') {
-      const { retractedAt } = await memory.update(memoryId, { retracted: true });
-      return { memoryId, how, retractedAt };
+      const known = await memory.get(memoryId);
+      const retracted =
+        known.retractedAt === null ? await memory.update(memoryId, { retracted: true }) : known;
+      return { memoryId, how, retractedAt: retracted.retractedAt };
     }
     await memory.delete(memoryId);
     return { memoryId, how, retractedAt: null };

@@ -127,7 +127,7 @@ describe('a tenant of 20,000 rows', () => {
         await said(child, HALFWAY);
         const exit = once(child, 'exit');
         child.kill('SIGINT');
-        expect(await exit).toEqual([1, null]);
+        expect(await exit).toEqual([130, null]);
         expect(errors).toContain('Interrupted: nothing was written.');
         expect(await rowsOf(home())).toBe(0);
         expect(existsSync(`${home().settings.dataDir ?? ''}/triptych.lock`)).toBe(false);
@@ -141,8 +141,29 @@ describe('a tenant of 20,000 rows', () => {
     await said(child, HALFWAY);
     const exit = once(child, 'exit');
     child.kill('SIGINT');
-    expect(await exit).toEqual([1, null]);
+    expect(await exit).toEqual([130, null]);
     expect(readdirSync(folder.file('.')).filter((name) => name.startsWith('interrupted.ndjson'))).toEqual([]);
+  }, 120_000);
+
+  it('is no success when nobody reads it to its end', async () => {
+    const child = start('export', source, '--tenant', 'acme');
+    let errors = '';
+    child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(errors).toContain('Standard output was closed before the export was whole.');
+  }, 120_000);
+
+  it('says of an export to standard output that is interrupted that it is not whole', async () => {
+    const child = start('export', source, '--tenant', 'acme');
+    child.stdout?.resume();
+    let errors = '';
+    child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    await said(child, HALFWAY);
+    const over = once(child, 'close');
+    child.kill('SIGTERM');
+    expect(await over).toEqual([143, null]);
+    expect(errors).toContain('Interrupted: what was written is no whole export.');
   }, 120_000);
 
   it('goes through standard streams', async () => {

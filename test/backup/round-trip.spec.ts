@@ -90,9 +90,9 @@ describe('export and import', () => {
   }, 60_000);
 
   it('refuses what it must, with the remedy', async () => {
-    const refusals: ['export' | 'import', string[], RegExp][] = [
+    const refusals: ['export' | 'import', string[], RegExp, number?][] = [
       ['export', ['--tenant', 'acme', '--out', file], /There is a file .* --force/],
-      ['export', ['--tenant', 'nobody', '--out', folder.file('none')], /nothing of nobody/],
+      ['export', ['--tenant', 'nobody', '--out', folder.file('none')], /nothing of nobody/, 3],
       ['export', ['--tenant', 'no good', '--out', folder.file('none')], /A tenant id is/],
       [
         'import',
@@ -102,9 +102,9 @@ describe('export and import', () => {
       ['import', [file, '--tenant', 'acm'], /of acme, and not of acm/],
       ['import', [folder.file('none')], /none cannot be read/],
     ];
-    for (const [command, args, message] of refusals) {
+    for (const [command, args, message, expected = 1] of refusals) {
       const { status, stdout, stderr } = await backup(command, source, ...args);
-      expect({ command, args, status, stdout }).toEqual({ command, args, status: 1, stdout: '' });
+      expect({ command, args, status, stdout }).toEqual({ command, args, status: expected, stdout: '' });
       expect(stderr).toMatch(message);
       expect(stderr).not.toContain('    at ');
     }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import packageJson from '../../package.json' with { type: 'json' };
 import { triptych } from '../support/triptych.js';
 
@@ -39,7 +40,8 @@ describe('triptych', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: triptych ${name}`));
     expect(stdout).toMatch(/\n\nExamples:\n {2}\$ /);
-    expect(stdout).toContain('--json');
+    // A log has the manners of its own settings.
+    expect(stdout.includes('--json')).toBe(!['serve', 'mcp'].includes(name));
   });
 
   it.each([
@@ -68,7 +70,30 @@ describe('triptych', () => {
     ['a thread and all', 'session prune --tenant a --all --thread x', /prune needs --thread or --all/],
     ['nothing to keep', 'session prune --tenant a --all --keep 0', /whole number from 1 to 999999/],
     ['a memory of nobody', 'memory add x', /add needs --agent/],
-    ['no JSON', 'memory add x --agent a --metadata {', /must be a JSON object/],
+    ['no JSON', 'memory add x --agent a --metadata {', /--metadata must be a JSON object/],
+    ['JSON that is no object', 'memory search x --filter [1]', /--filter must be a JSON object/],
+    [
+      'a number that is not kept',
+      'memory add x --agent a --metadata {"order":12345678901234567890}',
+      /--metadata holds the number 12345678901234567890, which is not kept exactly/,
+    ],
+    ['a key twice', 'memory edit x --metadata {"a":1,"a":2}', /--metadata names the key a twice/],
+    [
+      'a filter that would be altered',
+      'memory search x --filter {"n":1e999}',
+      /--filter holds the number 1e999/,
+    ],
+    ['a role of a file', 'session append t --role user --file x', /--role is of --content/],
+    ['some and all', 'session show t --limit 3 --all', /Say --limit or --all/],
+    [
+      'a form without a prompt',
+      'compile t --task x --format anthropic',
+      /--format is of the prompt: add --prompt/,
+    ],
+    ['more than a search answers', 'memory search x --limit 1001', /whole number from 1 to 1000/],
+    ['more than a context takes', 'compile t --task x --memory-limit 1001', /whole number from 0 to 1000/],
+    ['a manner of what has only a log', 'serve --json', /Serve takes none of --json/],
+    ['colours of the protocol', 'mcp --no-color', /Mcp takes none of --json, --quiet and --no-color/],
     ['no change', 'memory edit x', /edit needs --content/],
     ['a task that is missing', 'compile t', /Required option '--task <text>'/],
     ['a space that is none', 'embeddings drop --space m', /model\/dimensions/],
@@ -116,6 +141,22 @@ describe('triptych', () => {
   });
 });
 
+describe('--quiet', () => {
+  it('leaves what went wrong of what is logged', async () => {
+    const { Terminal } = await import('../../src/cli/terminal.js');
+    const { settingsOf } = await import('../../src/cli/settings.js');
+    const { Logger } = await import('@nestjs/common');
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    await settingsOf(new Terminal({ environment: {}, stdin, stdout, stderr }, { quiet: true }));
+    const logger = new Logger('Any');
+    logger.log({ event: 'audit' });
+    logger.warn('It is slow.');
+    logger.error('It is gone.');
+    expect(String(stderr.read())).toBe('"It is slow."\n"It is gone."\n');
+    expect(stdout.read()).toBeNull();
+  });
+});
+
 describe('a key of the service', () => {
   let folder: string;
 
@@ -154,6 +195,17 @@ describe('a key of the service', () => {
       expect(stderr).not.toContain('secret');
     },
   );
+});
+
+describe('limits', () => {
+  it('are those of the service', async () => {
+    const { MAX_MEMORIES } = await import('../../src/context/compile-request.js');
+    const { MAX_RESULTS } = await import('../../src/memory/memory-query.js');
+    const most = async (command: string, option: string): Promise<string> =>
+      (await triptych(NOWHERE, [...command.split(' '), option, '9999999'])).stderr;
+    expect(await most('memory search x', '--limit')).toContain(` to ${MAX_RESULTS}.`);
+    expect(await most('compile t --task x', '--memory-limit')).toContain(` to ${MAX_MEMORIES}.`);
+  });
 });
 
 describe('help', () => {

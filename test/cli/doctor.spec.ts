@@ -5,9 +5,11 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import pg from 'pg';
 import { FolderLock } from '../../src/database/folder-lock.js';
 import { checkNode } from '../../src/doctor/check-node.js';
+import { connectionFailure } from '../../src/doctor/connection-failure.js';
 import type { Finding } from '../../src/doctor/finding.js';
 import { EmbeddingsServer } from '../support/embeddings-server.js';
 import { postgres, type TestDatabase } from '../support/engines.js';
@@ -106,6 +108,13 @@ describe('triptych doctor', () => {
       expect(findings[name]).toEqual(found('skipped', /not acceptable/));
     expect(findings['data folder']).toEqual(found('ok', /triptych-doctor/));
     expect(said).not.toContain('secret');
+    const misspelt = await diagnosed({
+      ...{ DEFAULT_TIER: 'resoning', AUTH_MODE: 'api-key' },
+      DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/db',
+    });
+    expect(misspelt.findings['settings']).toEqual(found('failed', /^DEFAULT_TIER: "resoning" is none/));
+    expect(misspelt.findings['authentication']).toEqual(found('ok', /^API keys/));
+    expect(misspelt.findings['database']).toEqual(found('failed', /127\.0\.0\.1:1/));
     const noDatabase = await diagnosed({ DATABASE_URL: 'mysql://root:secret@127.0.0.1/x' });
     expect(noDatabase.findings['database']).toEqual(found('skipped', /not acceptable/));
     expect(noDatabase.said).not.toContain('secret');
@@ -119,6 +128,25 @@ describe('triptych doctor', () => {
     expect((await diagnosed(jwt)).findings['authentication']).toEqual(
       found('failed', /ECONNREFUSED/, /JWT_JWKS_URL/),
     );
+  });
+
+  it('shows no secret of the address of the keys', async () => {
+    const keys = createServer((_request, response) => response.end('{"keys":[{"alg":"ES256"}]}'));
+    await new Promise<void>((done) => keys.listen(0, '127.0.0.1', done));
+    const { port } = keys.address() as AddressInfo;
+    const jwt = { AUTH_MODE: 'jwt', JWT_ISSUER: 'i', JWT_AUDIENCE: 'a' };
+    try {
+      const url = `127.0.0.1:${port}/jwks`;
+      const parameter = await diagnosed({ ...jwt, JWT_JWKS_URL: `http://${url}?tenant=acme&key=sk-secret` });
+      expect(parameter.findings['authentication']).toEqual(found('ok', /jwks\?tenant=acme&key=\*\*\*$/));
+      const user = await diagnosed({ ...jwt, JWT_JWKS_URL: `http://me:sk-secret@${url}` });
+      expect(user.findings['settings']).toEqual(found('failed', /^JWT_JWKS_URL: must name no user/m));
+      expect(user.findings['authentication']).toEqual(found('skipped', /not acceptable/));
+      for (const { said } of [parameter, user]) expect(said).not.toContain('secret');
+    } finally {
+      keys.closeAllConnections();
+      keys.close();
+    }
   });
 
   it('asks the embeddings server, and says what it does wrong', async () => {
@@ -224,6 +252,18 @@ describe('triptych doctor', () => {
     expect(said).not.toContain('secret');
   });
 
+  it('tells a certificate for another host from one that is not believed', () => {
+    const certificate = { subject: { CN: 'db' }, subjectaltname: 'DNS:db.internal' } as PeerCertificate;
+    const error = checkServerIdentity('db.example.com', certificate);
+    expect(connectionFailure(error, { user: 'ada', database: 'one' })).toEqual(
+      found('failed', /certificate is for another host.*db\.internal/, /a host that the certificate names/),
+    );
+    const unknown = Object.assign(new Error('unable to verify'), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+    expect(connectionFailure(unknown, { user: 'ada', database: 'one' })).toEqual(
+      found('failed', /not believed/, /sslrootcert/),
+    );
+  });
+
   it('reads which versions of Node.js will do', () => {
     expect(['20.19.0', '20.20.2', '22.13.0', '24.1.0'].map((version) => checkNode(version).state)).toEqual(
       Array.from({ length: 4 }, () => 'ok'),
@@ -237,7 +277,8 @@ describe('triptych doctor', () => {
 const server = process.env['TEST_DATABASE_URL'];
 if (server)
   describe('triptych doctor on PostgreSQL', () => {
-    const role = `triptych_doctor_${process.pid}`;
+    /** A name that has to be quoted. */
+    const role = `triptych Doctor-${process.pid}`;
     let database: TestDatabase;
     let empty: TestDatabase;
 
@@ -255,12 +296,12 @@ if (server)
     beforeAll(async () => {
       database = await postgres();
       empty = await postgres({ empty: true });
-      await onServer(server, `CREATE ROLE ${role} LOGIN`);
+      await onServer(server, `CREATE ROLE "${role}" LOGIN`);
     });
     afterAll(async () => {
       await database.drop();
       await empty.drop();
-      await onServer(server, `DROP ROLE ${role}`);
+      await onServer(server, `DROP ROLE "${role}"`);
     });
 
     it('warns of a login that is a superuser, and finds the rest in order', async () => {
@@ -298,10 +339,74 @@ if (server)
       expect(plain.findings['roles']).toEqual(
         found(
           'failed',
-          new RegExp(`${role} cannot act as triptych_app`),
-          new RegExp(`GRANT triptych_app TO ${role}`),
+          new RegExp(`"${role}" cannot act as triptych_app`),
+          new RegExp(`GRANT triptych_app TO "${role}";`),
         ),
       );
+    });
+
+    it('says that the server has too old a pgvector for the first migration', async () => {
+      const url = new URL(urlOf(empty));
+      await onServer(
+        url.href,
+        `CREATE SCHEMA old;
+         CREATE VIEW old.pg_available_extensions AS SELECT 'vector' AS name, '0.7.4' AS default_version`,
+      );
+      url.searchParams.set('options', '-csearch_path=old,pg_catalog');
+      const { status, findings } = await diagnosed({ DATABASE_URL: url.href, MIGRATE_ON_START: 'true' });
+      await onServer(urlOf(empty), 'DROP SCHEMA old CASCADE');
+      expect(status).toBe(1);
+      expect(findings['pgvector']).toEqual(found('failed', /0\.7\.4, which is too old/, /0\.8 or later/));
+    });
+
+    it('says that who serves has no use of pgvector', async () => {
+      await onServer(urlOf(database), 'REVOKE USAGE ON SCHEMA public FROM PUBLIC');
+      const serving = await diagnosed({ DATABASE_URL: urlOf(database) });
+      await onServer(urlOf(database), 'GRANT USAGE ON SCHEMA public TO PUBLIC');
+      expect(serving.status).toBe(1);
+      expect(serving.findings['pgvector']).toEqual(
+        found(
+          'failed',
+          /^triptych_app has no use.*schema public/,
+          /`GRANT USAGE ON SCHEMA public TO triptych_app`/,
+        ),
+      );
+      await onServer(urlOf(empty), 'CREATE SCHEMA extensions; CREATE EXTENSION vector SCHEMA extensions');
+      const migrating = await diagnosed({ DATABASE_URL: urlOf(empty, role) });
+      await onServer(urlOf(empty), 'DROP SCHEMA extensions CASCADE');
+      expect(migrating.findings['pgvector']).toEqual(
+        found(
+          'failed',
+          new RegExp(`^"${role}" has no use`),
+          /SET search_path = "\$user", public, extensions`/,
+        ),
+      );
+    });
+
+    it('says that a database takes not every text, or no policies', async () => {
+      const url = new URL(urlOf(empty));
+      url.searchParams.set('options', '-crow_security=off');
+      expect((await diagnosed({ DATABASE_URL: url.href })).findings['server']).toEqual(
+        found('failed', /row_security is off/, /`ALTER ROLE \w+ RESET row_security`/),
+      );
+      const ascii = new URL(urlOf(empty));
+      ascii.pathname += '_ascii';
+      const name = ascii.pathname.slice(1);
+      await onServer(server, `CREATE DATABASE ${name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0`);
+      const { findings } = await diagnosed({ DATABASE_URL: ascii.href });
+      await onServer(server, `DROP DATABASE ${name}`);
+      expect(findings['server']).toEqual(
+        found('failed', /is SQL_ASCII/, /ENCODING 'UTF8' TEMPLATE template0/),
+      );
+    });
+
+    it('counts the sessions of other logins, whoever asks', async () => {
+      const other = new pg.Client(server);
+      await other.connect();
+      const { findings } = await diagnosed({ DATABASE_URL: urlOf(empty, role) });
+      await other.end();
+      const [, used] = /^(\d+) of \d+ are in use/.exec(findings['connections']?.detail ?? '') ?? [];
+      expect(Number(used)).toBeGreaterThan(1);
     });
 
     it('says what was changed by hand', async () => {
@@ -347,8 +452,9 @@ if (server)
         const cluster = await PostgresCluster.start();
         try {
           await onServer(cluster.url, `CREATE ROLE ada LOGIN PASSWORD 'right-secret'`);
-          const rules = 'host all ada 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n';
-          writeFileSync(join(cluster.folder, 'data/pg_hba.conf'), rules);
+          const rules = ['ada 127.0.0.1/32 scram-sha-256', 'eve all reject', 'postgres 127.0.0.1/32 trust'];
+          const lines = rules.map((rule) => `host all ${rule}\n`).join('');
+          writeFileSync(join(cluster.folder, 'data/pg_hba.conf'), lines);
           await onServer(cluster.url, 'SELECT pg_reload_conf()');
           const url = new URL(cluster.url);
           url.username = 'ada';
@@ -362,6 +468,13 @@ if (server)
             expect(said).not.toContain('secret');
           }
           url.password = 'right-secret';
+          for (const user of ['eve', 'mallory']) {
+            url.username = user;
+            expect((await diagnosed({ DATABASE_URL: url.href })).findings['database']).toEqual(
+              found('failed', new RegExp(`not let in \\(user ${user}.*no encryption`), /sslmode=require/),
+            );
+          }
+          url.username = 'ada';
           url.searchParams.set('sslmode', 'require');
           expect((await diagnosed({ DATABASE_URL: url.href })).findings['database']).toEqual(
             found('failed', /TLS: it speaks none/, /sslmode=disable/),

@@ -1,4 +1,7 @@
+// Over 200 lines: each command that asks a service, and what can go wrong on the way there and back.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -139,6 +142,158 @@ describeOnEachEngine('commands that ask a service', (createDatabase) => {
     expect(await as('blue', ['memory', 'list'])).toMatchObject({ status: 0, stdout: '' });
   });
 
+  it('sends no more at once than a request may hold, and says what to do where one thing is too large', async () => {
+    const messages = (count: number, length: number): string =>
+      JSON.stringify(Array.from({ length: count }, () => ({ role: 'user', content: 'x'.repeat(length) })));
+    const append = ['session', 'append', 'heavy', '--file', '-'];
+    const { status, stderr } = await as('acme', append, { stdin: messages(1_000, 1_100) });
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringMatching(/^[78]\d\d of 1000 messages\n1000 of 1000 messages\n$/) as unknown,
+    });
+    const large = await as('acme', append, { stdin: messages(1, 1_100_000) });
+    expect(large).toMatchObject({ status: 1, stdout: '' });
+    expect(large.stderr).toMatch(/Set a larger BODY_LIMIT.*\[body_too_large\]/);
+    const facts = Array.from({ length: 250 }, (_, n) => ({ content: `Fact ${n}. ${'x'.repeat(9_000)}` }));
+    const add = await as('heavy', ['memory', 'add', '--file', '-', '--agent', 'a'], {
+      stdin: JSON.stringify({ memories: facts }),
+    });
+    expect(add).toMatchObject({ status: 0 });
+    expect(add.stdout.trim().split('\n')).toHaveLength(250);
+    expect(add.stderr.trim().split('\n')).toHaveLength(3);
+  });
+
+  it('sends what it read and nothing else, or refuses it', async () => {
+    await as('first', ['memory', 'add', 'The shop opens at eight.', '--agent', 'a', '--metadata', '{"n":1}']);
+    const listed = await as('first', ['memory', 'list', '--json']);
+    const again = await as('copied', ['memory', 'add', '--file', '-', '--json'], { stdin: listed.stdout });
+    expect(again).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(again.stdout)).toMatchObject({ agentId: 'a', metadata: { n: 1 }, tenantId: 'copied' });
+    const unknown = '{"content":"The shop closes at six.","expires":"2027-01-01"}';
+    expect(
+      await as('copied', ['memory', 'add', '--file', '-', '--agent', 'a'], { stdin: unknown }),
+    ).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringContaining('expires') as unknown,
+    });
+    const latin1 = Buffer.from('Größe 12', 'latin1');
+    const altered: [args: string[], stdin: string | Buffer, message: RegExp][] = [
+      [
+        ['memory', 'add', '--file', '-', '--agent', 'a'],
+        '{"content":"c"}\n{"content":"c","metadata":{"n":9007199254740993}}',
+        /^Line 2 holds the number 9007199254740993/,
+      ],
+      [
+        ['memory', 'add', '--file', '-', '--agent', 'a'],
+        '[{"content":"c","content":"d"}]',
+        /^The text names the key content twice/,
+      ],
+      [
+        ['session', 'append', 'exact', '--file', '-'],
+        '{"role":"user","content":"c","n":1e999}',
+        /^The text holds the number 1e999/,
+      ],
+      [['memory', 'add', '-', '--agent', 'a'], latin1, /^Standard input is not UTF-8\./],
+      [['session', 'append', 'exact', '--content', '-'], latin1, /^Standard input is not UTF-8\./],
+    ];
+    for (const [args, stdin, message] of altered) {
+      const refused = await as('exact', args, { stdin });
+      expect({ args, ...refused }).toMatchObject({ args, status: 2, stdout: '' });
+      expect(refused.stderr).toMatch(message);
+    }
+    expect((await as('exact', ['memory', 'list'])).stdout).toBe('');
+    const file = join(folder, 'latin1.json');
+    writeFileSync(file, Buffer.from('[{"role":"user","content":"Größe"}]', 'latin1'));
+    expect(await as('exact', ['session', 'append', 'exact', '--file', file])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('latin1.json is not UTF-8.') as unknown,
+    });
+    expect(await as('exact', ['session', 'append', 'exact', '--file', folder])).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: `${folder} is a folder, not a file.\n`,
+    });
+  });
+
+  it('leaves out the end of the last line of what is piped in, wherever that is', async () => {
+    await as('piped', ['session', 'append', 'piped', '--content', '-'], { stdin: 'Hello.\n' });
+    await as('piped', ['memory', 'add', '-', '--agent', 'a'], { stdin: 'Hello.\r\n' });
+    expect(JSON.parse((await as('piped', ['session', 'show', 'piped', '--json'])).stdout)).toMatchObject({
+      content: 'Hello.',
+    });
+    expect(JSON.parse((await as('piped', ['memory', 'list', '--json'])).stdout)).toMatchObject({
+      content: 'Hello.',
+    });
+    const prompt = await as('piped', ['compile', 'piped', '--task', '-', '--prompt'], { stdin: 'Answer.\n' });
+    expect(prompt.stdout).not.toContain('Answer.\\n');
+  });
+
+  it('shows a person no control characters of what is stored, and a program the text as it is', async () => {
+    const content = 'Red: \u001b[31m\u001b]0;title\u0007 \u009b2J, turned: \u202eabc\r\nend\tof\r\u007f';
+    const shown =
+      'Red: \\u{1b}[31m\\u{1b}]0;title\\u{7} \\u{9b}2J, turned: \\u{202e}abc\r\nend\tof\\u{d}\\u{7f}';
+    const ask = async (...args: string[]): Promise<string> => (await as('hostile', args)).stdout;
+    await ask('session', 'append', 'hostile', '--content', content);
+    await ask('memory', 'add', content, '--agent', 'a');
+    expect(await ask('session', 'show', 'hostile')).toBe(`#1 user\n${shown}\n\n`);
+    expect(JSON.parse(await ask('session', 'show', 'hostile', '--json'))).toMatchObject({ content });
+    const { memoryId } = JSON.parse(await ask('memory', 'list', '--json')) as { memoryId: string };
+    expect(await ask('memory', 'get', memoryId)).toContain(shown);
+    for (const args of [['list'], ['search', 'red turned'], ['history', memoryId]])
+      expect(await ask('memory', ...args)).toMatch(/Red: \\u\{1b\}\[31m/);
+    for (const args of [['list'], ['search', 'red turned'], ['history', memoryId], ['get', memoryId]])
+      expect((await ask('memory', ...args)).replaceAll(/[\r\n\t]/g, '')).not.toMatch(/\p{Cc}/u);
+  });
+
+  it('asks before it clears, and takes no for an answer', async () => {
+    await printed(['session', 'append', 'kept', '--content', 'Keep me.']);
+    const clear = (given: Given): Promise<Outcome> => as('acme', ['session', 'clear', 'kept'], given);
+    const said = expect.stringMatching(/Nothing was done\.\n$/) as unknown;
+    const isTerminal = true;
+    expect(await clear({ isTerminal, stdin: '\u0003' })).toMatchObject({ status: 130, stderr: said });
+    expect(await clear({ isTerminal, stdin: '\u0004' })).toMatchObject({ status: 1, stderr: said });
+    expect(await clear({ isTerminal })).toMatchObject({ status: 1, stderr: said });
+    expect(await clear({ isTerminal: 'input' })).toMatchObject({ status: 1, stderr: said });
+    expect(await clear({ isTerminal, stdin: 'keep\n' })).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('Nothing was done: "keep" is not kept.') as unknown,
+    });
+    expect(await clear({ isTerminal: 'input', stdin: 'kept\n' })).toMatchObject({
+      status: 0,
+      stdout: 'Cleared kept.\n',
+    });
+  });
+
+  it('stops to list for a reader who has left, and goes on to store', async () => {
+    const content = 'x'.repeat(200);
+    const file = join(folder, 'many.ndjson');
+    writeFileSync(file, `${JSON.stringify({ content })}\n`.repeat(1_200));
+    const args = [
+      'memory',
+      'add',
+      '--file',
+      file,
+      '--agent',
+      'many',
+      '--tenant',
+      'unread',
+      '--url',
+      service.url,
+    ];
+    const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/triptych.ts', ...args], {
+      env: { PATH: process.env['PATH'] ?? '' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    child.stdout.once('data', () => child.stdout.destroy());
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    const { stdout: all } = await as('unread', ['memory', 'list']);
+    expect(all.trim().split('\n')).toHaveLength(1_200);
+    const { status, stdout } = await as('unread', ['memory', 'list'], { isUnread: true });
+    expect(status).toBe(0);
+    expect(stdout.trim().split('\n').length).toBeLessThan(1_200);
+  }, 120_000);
+
   it('compiles a context, and says where its tokens went', async () => {
     await printed(['session', 'append', 'account', '--content', 'What do I owe you?']);
     const compile = [
@@ -192,7 +347,13 @@ describeOnEachEngine('commands that ask a service', (createDatabase) => {
     expect(status).toBe(4);
     expect(stderr).toMatch(/development mode: set TRIPTYCH_TENANT, or say --tenant\. \[tenant_required\]/);
     const keyed = { TRIPTYCH_URL: service.url, TRIPTYCH_API_KEY: 'triptych_acme.x_y' };
-    expect(await triptych(keyed, ['memory', 'list'])).toMatchObject({ status: 4 });
+    const asKeyed = await triptych(keyed, ['memory', 'list']);
+    expect(asKeyed.status).toBe(4);
+    expect(asKeyed.stderr).toMatch(/development mode: unset TRIPTYCH_API_KEY and set TRIPTYCH_TENANT/);
+    const key = join(folder, 'key');
+    writeFileSync(key, 'triptych_acme.x_y');
+    const byFile = await triptych({ TRIPTYCH_URL: service.url }, ['memory', 'list', '--api-key-file', key]);
+    expect(byFile.stderr).toMatch(/leave --api-key-file out and set TRIPTYCH_TENANT, or say --tenant/);
   });
 });
 
@@ -226,6 +387,36 @@ describe('commands that ask a service with keys', () => {
     expect(stderr).toMatch(message);
     expect(stderr).not.toContain('secret');
   });
+});
+
+describe('serve', () => {
+  let child: ChildProcess;
+
+  afterAll(() => {
+    child.kill('SIGKILL');
+  });
+
+  it('goes on when nobody reads its log, and stops as it is told', async () => {
+    child = spawn(process.execPath, ['dist/src/cli/triptych.js', 'serve'], {
+      env: { PATH: process.env['PATH'] ?? '', DATA_DIR: 'memory://', PORT: '0', LOG_FORMAT: 'pretty' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const exit = once(child, 'exit');
+    child.stdout?.destroy();
+    let said = '';
+    const told = new Promise((resolve) => {
+      child.stderr?.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.includes('listens on')) resolve(undefined);
+      });
+    });
+    await Promise.race([told, exit]);
+    const [, url] = /listens on (\S+);/.exec(said) ?? [];
+    expect({ said, url }).toMatchObject({ url: expect.stringMatching(/^http:/) as unknown });
+    expect((await fetch(`${url ?? ''}/health/live`)).status).toBe(200);
+    child.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  }, 120_000);
 });
 
 describe('commands that ask what is no service', () => {
