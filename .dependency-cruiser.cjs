@@ -80,7 +80,8 @@ module.exports = {
     {
       name: 'nobody-knows-the-command-line',
       severity: 'error',
-      from: { pathNot: '^src/cli/' },
+      comment: 'But main.ts, the command `serve` as a file of its own, which ends with the same status.',
+      from: { pathNot: '^src/(cli/|main\\.ts$)' },
       to: { path: '^src/cli/' },
     },
     {

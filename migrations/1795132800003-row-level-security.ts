@@ -12,6 +12,11 @@ const OF_TENANTS = [
   'checkpoints.checkpoint_writes',
 ];
 const LANGGRAPH = OF_TENANTS.filter((table) => table.startsWith('checkpoints.'));
+/**
+ * The privilege that SET ROLE needs. From PostgreSQL 16 on a member need not have it: who creates a role without being a
+ * superuser becomes a member that may give it to others, and no more.
+ */
+const MAY_BECOME = `CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END`;
 /** Lists of migrations, which belong to no tenant: everybody may read them, their owner keeps them. */
 const OF_NOBODY = ['shared.migrations', 'checkpoints.checkpoint_migrations'];
 
@@ -83,11 +88,12 @@ async function createRole(queryRunner: QueryRunner): Promise<void> {
       WHEN duplicate_object OR unique_violation THEN NULL;
       WHEN insufficient_privilege THEN
         RAISE EXCEPTION 'The role triptych_app is missing and % may not create it.', current_user
-          USING HINT = 'As a superuser run: CREATE ROLE triptych_app NOLOGIN; GRANT triptych_app TO ' || current_user;
+          USING ERRCODE = 'insufficient_privilege',
+                HINT = 'As a superuser run: CREATE ROLE triptych_app NOLOGIN; GRANT triptych_app TO ' || quote_ident(current_user);
     END $$`);
   await queryRunner.query(`
     DO $$ BEGIN
-      IF NOT pg_has_role(current_user, 'triptych_app', 'MEMBER') THEN
+      IF NOT pg_has_role(current_user, 'triptych_app', ${MAY_BECOME}) THEN
         EXECUTE format('GRANT triptych_app TO %I', current_user);
       END IF;
     EXCEPTION
@@ -95,6 +101,7 @@ async function createRole(queryRunner: QueryRunner): Promise<void> {
       WHEN unique_violation THEN NULL;
       WHEN insufficient_privilege THEN
         RAISE EXCEPTION '% is no member of the role triptych_app.', current_user
-          USING HINT = 'As a superuser run: GRANT triptych_app TO ' || current_user;
+          USING ERRCODE = 'insufficient_privilege',
+                HINT = 'As a superuser run: GRANT triptych_app TO ' || quote_ident(current_user);
     END $$`);
 }

@@ -3,7 +3,7 @@ import { Registry } from 'prom-client';
 import type { TriptychOptions } from './config/options.js';
 import { ContextReceipts } from './context/context-receipts.js';
 import { Database } from './database/database.js';
-import { Embedder } from './embeddings/embedder.js';
+import { Embedders } from './embeddings/embedders.js';
 import { measureEmbeddings } from './embeddings/embedding-metrics.js';
 import { measureCompiles, measureRecall, measureReceipts } from './http/context-metrics.js';
 import { measureConnections } from './http/database-metrics.js';
@@ -30,7 +30,7 @@ export function measureApp(
   measureCompiles(registry, meter);
   measureRecall(registry, meter);
   measureReceipts(registry, meter, app.get(ContextReceipts));
-  measureEmbeddings(registry, app.get(Embedder), meter);
+  measureEmbeddings(registry, app.get(Embedders), meter);
   measureEmbeddingBacklog(registry, app.get(EmbeddingBacklog), app.get(PendingFigures));
   measureStorage(app.getHttpAdapter().getInstance(), registry, app.get(StorageFigures), options);
   return requestMetrics(registry);

@@ -64,7 +64,7 @@ describe('a service whose database is not there', () => {
     }
   });
 
-  it('exits as a process with the message and the status 1', async () => {
+  it('exits as a process with the message and the status of an absent database', async () => {
     const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
       cwd: tmpdir(),
       env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: NOBODY, DATABASE_START_TIMEOUT_MS: '500' },
@@ -73,7 +73,7 @@ describe('a service whose database is not there', () => {
     child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()));
     const [status] = (await once(child, 'exit')) as [number];
     expect([status, said]).toEqual([
-      1,
+      5,
       expect.stringMatching(/^The database cannot be opened: .*waited for 0\.5 s/),
     ]);
   }, 60_000);
@@ -120,6 +120,6 @@ describe('a service whose database is not there', () => {
     await client.connect();
     await client.query('CREATE EXTENSION vector');
     await client.end();
-    await expect(open(url.href, FOR_EVER)).rejects.toThrow(/npm run migration:run/);
+    await expect(open(url.href, FOR_EVER)).rejects.toThrow(/`triptych migrate run`/);
   }, 60_000);
 });

@@ -1,12 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { checkOptions } from '../src/config/load-options.js';
 import type { TriptychSettings } from '../src/config/options.js';
 import { Database } from '../src/database/database.js';
+import { withOwner } from '../src/database/owner-database.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
+import { PgBouncer } from './support/pgbouncer.js';
 import { TestService } from './support/service.js';
 
 const open = (database: TriptychSettings['database'], more: TriptychSettings = {}): Promise<Database> =>
@@ -88,6 +92,26 @@ it('says that the database cannot be reached', async () => {
   );
 });
 
+// One address is for documents alone (RFC 5737), and the name is nobody's (RFC 2606).
+it.each(['192.0.2.1', 'nowhere.invalid'])(
+  'says as a process that it cannot listen on %s',
+  async (host) => {
+    const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
+      cwd: tmpdir(),
+      env: { PATH: process.env['PATH'] ?? '', DATA_DIR: 'memory://', AUTH_MODE: 'api-key', HOST: host },
+    });
+    let said = '';
+    child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()));
+    const [status] = (await once(child, 'exit')) as [number];
+    expect([status, said]).toEqual([
+      1,
+      expect.stringMatching(/^(This machine|Nobody).* Set another HOST.*\n$/),
+    ]);
+    expect(said).toContain(host);
+  },
+  60_000,
+);
+
 if (process.env['TEST_DATABASE_URL'])
   describe('an external database', () => {
     let home: TestDatabase;
@@ -101,7 +125,7 @@ if (process.env['TEST_DATABASE_URL'])
 
     it('is not migrated unless asked for, and the refusal names the command', async () => {
       await run(url, 'CREATE EXTENSION vector');
-      await expect(open({ url })).rejects.toThrow(/no Triptych schema yet.*npm run migration:run/);
+      await expect(open({ url })).rejects.toThrow(/no Triptych schema yet.*`triptych migrate run`/);
       await (await open({ url, migrateOnStart: true })).close();
       await (await open({ url })).close();
     });
@@ -124,6 +148,21 @@ if (process.env['TEST_DATABASE_URL'])
       );
       await Promise.all(databases.map((database) => database.close()));
       expect(databases).toHaveLength(8);
+    });
+
+    it('says what to grant when the login may not use the schema', async () => {
+      const role = `triptych_stranger_${process.pid}`;
+      await (await open({ url, migrateOnStart: true })).close();
+      await run(url, `CREATE ROLE ${role} LOGIN NOSUPERUSER`);
+      const stranger = new URL(url);
+      stranger.username = role;
+      try {
+        await expect(open({ url: stranger.href })).rejects.toThrow(
+          `GRANT triptych_app, triptych_worker TO ${role}`,
+        );
+      } finally {
+        await run(url, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+      }
     });
 
     it('works without a superuser once the extension exists', async () => {
@@ -152,6 +191,89 @@ if (process.env['TEST_DATABASE_URL'])
         await service.stop();
       } finally {
         await run(url, `DROP OWNED BY ${role}`, `DROP ROLE ${role}`);
+      }
+    });
+
+    it.each(['LATIN1', 'SQL_ASCII'])('is refused in the encoding %s', async (encoding) => {
+      const other = new URL(url);
+      other.pathname += '_encoded';
+      const name = other.pathname.slice(1);
+      await run(url, `CREATE DATABASE ${name} ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`);
+      try {
+        for (const migrateOnStart of [true, false])
+          await expect(open({ url: other.href, migrateOnStart })).rejects.toThrow(
+            new RegExp(`is ${encoding}, .*CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`),
+          );
+      } finally {
+        await run(url, `DROP DATABASE ${name}`);
+      }
+    });
+  });
+
+if (process.env['TEST_DATABASE_URL'])
+  describe('a migrated external database', () => {
+    let home: TestDatabase;
+    let url: string;
+    let name: string;
+
+    beforeEach(async () => {
+      home = await postgres();
+      url = home.settings.url ?? '';
+      name = new URL(url).pathname.slice(1);
+    });
+    afterEach(() => home.drop());
+
+    it('is refused while its role cannot use pgvector, with the statements that let it', async () => {
+      const refusal = async (): Promise<string> =>
+        String(await open({ url }).catch((error: unknown) => error));
+      const grant = 'GRANT USAGE ON SCHEMA extensions TO triptych_app';
+      const path = `ALTER DATABASE ${name} SET search_path = "$user", public, extensions`;
+      await run(url, 'CREATE SCHEMA extensions', 'ALTER EXTENSION vector SET SCHEMA extensions');
+      const both = await refusal();
+      expect(both).toMatch(/triptych_app has no use of pgvector, which is in the schema extensions: /);
+      expect(both).toContain(`As a superuser run \`${grant}\` and \`${path}\`.`);
+      await run(url, path);
+      const granted = await refusal();
+      expect(granted).toContain(`run \`${grant}\`.`);
+      await run(url, grant, 'REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA extensions FROM PUBLIC');
+      const execute = 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA extensions TO triptych_app';
+      expect(await refusal()).toContain(`permission denied for function`);
+      expect(await refusal()).toContain(`run \`${execute}\`.`);
+      await run(url, execute);
+      const service = await TestService.start(home);
+      const stored = await service.as('acme').post('/v1/memories', { agentId: 'a', content: 'kept' });
+      expect(stored.status).toBe(201);
+      await service.stop();
+    });
+
+    it('is refused while row_security is off, with the statement that resets it', async () => {
+      await run(url, `ALTER DATABASE ${name} SET row_security = off`);
+      await expect(open({ url })).rejects.toThrow(/row_security is off.*`ALTER ROLE \w+ RESET row_security`/);
+    });
+
+    it.each(['German', 'SQL, DMY'])('is read with its times when dates are %s there', async (style) => {
+      await run(url, `ALTER DATABASE ${name} SET datestyle = '${style}'`);
+      const bouncer = PgBouncer.isInstalled ? await PgBouncer.start(url, 2) : undefined;
+      try {
+        for (const way of bouncer ? [url, bouncer.urlOf(url)] : [url]) {
+          const settings = { url: way };
+          const service = await TestService.start({ ...home, settings });
+          const client = service.as('acme');
+          const messages = [{ role: 'user', content: 'hello' }];
+          const appended = await client.post('/v1/sessions/t/messages', { messages });
+          const read = await client.get('/v1/sessions/t/messages');
+          await service.stop();
+          expect(appended.status).toBe(201);
+          const [message] = (read.body as { messages: { createdAt: string }[] }).messages;
+          expect(Math.abs(Date.parse(message?.createdAt ?? '') - Date.now())).toBeLessThan(86_400_000);
+          const options = checkOptions({ database: settings });
+          const [row] = await withOwner(options, (owner) =>
+            owner.query<{ now: unknown }[]>('SELECT now() AS now'),
+          );
+          expect(row?.now).toBeInstanceOf(Date);
+        }
+      } finally {
+        await bouncer?.stop();
       }
     });
   });

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { DatabaseBusyError, DatabaseUnavailableError } from '../errors.js';
 import type { Meter } from '../telemetry/meter.js';
 import { inClientSpan } from '../telemetry/spans.js';
+import type { ConnectionSlots } from './connection-slots.js';
 import { PinnedConnection } from './pinned-connection.js';
 import type { Scope } from './scope.js';
 import { ScopedConnection } from './scoped-connection.js';
@@ -34,6 +35,12 @@ export interface UnitOfWorkOptions {
   readonly isLong?: boolean;
 }
 
+/** Of the connections, what some work may have at a time. */
+interface Share {
+  readonly slots: ConnectionSlots;
+  readonly givenUp: AbortSignal;
+}
+
 type Done = (release?: Error | boolean) => void;
 type Callback = (error: Error | undefined, client: pg.PoolClient | undefined, done: Done) => void;
 
@@ -53,6 +60,7 @@ const END_MS = 5_000;
  */
 export class ConnectionPool extends pg.Pool {
   readonly #pins = new AsyncLocalStorage<PinnedConnection>();
+  readonly #shares = new AsyncLocalStorage<Share>();
   readonly #tenantOfCaller: TenantOfCaller;
   readonly #role: string | undefined;
   readonly #pipelined: boolean;
@@ -109,15 +117,41 @@ export class ConnectionPool extends pg.Pool {
    * the free place before those who wait.
    */
   async run<Row extends pg.QueryResultRow>(text: string, values: unknown[]): Promise<pg.QueryResult<Row>> {
-    if (!this.#pipelined || this.isInUnitOfWork) {
-      const lent = await this.#lend();
-      try {
-        return await lent.query<Row>(text, values);
-      } finally {
-        lent.release();
-      }
+    if (this.isInUnitOfWork) return this.#runLent(text, values);
+    return this.#inTurn(() =>
+      this.#pipelined ? this.#runAlone(this.#scope(), text, values) : this.#runLent(text, values),
+    );
+  }
+
+  /**
+   * Runs `work`, whose statements and units of work borrow connections through `slots` alone, and none any more once it
+   * is `givenUp`: then they are refused with a {@link GivenUpError}.
+   */
+  through<T>(slots: ConnectionSlots, givenUp: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#shares.run({ slots, givenUp }, work);
+  }
+
+  /** Runs `work` to its end also when what surrounds it is given up: as {@link through} the same slots, if through any. */
+  evenIfGivenUp<T>(work: () => Promise<T>): Promise<T> {
+    const share = this.#shares.getStore();
+    return share ? this.through(share.slots, new AbortController().signal, work) : work();
+  }
+
+  #inTurn<T>(borrow: () => Promise<T>): Promise<T> {
+    const share = this.#shares.getStore();
+    return share ? share.slots.run(borrow, share.givenUp) : borrow();
+  }
+
+  async #runLent<Row extends pg.QueryResultRow>(
+    text: string,
+    values: unknown[],
+  ): Promise<pg.QueryResult<Row>> {
+    const lent = await this.#lend();
+    try {
+      return await lent.query<Row>(text, values);
+    } finally {
+      lent.release();
     }
-    return this.#runAlone(this.#scope(), text, values);
   }
 
   /**
@@ -169,7 +203,7 @@ export class ConnectionPool extends pg.Pool {
       return work();
     }
     return inClientSpan('database unit of work', { 'db.system.name': 'postgresql' }, () =>
-      this.#transaction(scope, work, isLong),
+      this.#inTurn(() => this.#transaction(scope, work, isLong)),
     );
   }
 

@@ -7,6 +7,7 @@ import { ConnectionPool, type TenantOfCaller } from './connection-pool.js';
 import type { EmbeddedEngine } from './embedded-engine.js';
 import { migrations } from './migrations.js';
 import { PGliteClient } from './pglite-client.js';
+import { SessionClient } from './session-client.js';
 
 type Entities = NonNullable<DataSourceOptions['entities']>;
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
@@ -45,7 +46,12 @@ export function dataSourceOptions({
 }: DataSourceSetup): PostgresOptions {
   const connection = embedded
     ? { Client: PGliteClient, pglite: embedded.pglite, min: 1, idleTimeoutMillis: 0 }
-    : { connectionString: options.database.url, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS };
+    : {
+        Client: SessionClient,
+        connectionString: options.database.url,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+      };
   const { poolWaitMs, statementTimeoutMs, lockTimeoutMs, idleTransactionTimeoutMs } = options.database;
   const limits = { statementTimeoutMs, lockTimeoutMs, idleTransactionTimeoutMs };
   return {

@@ -5,8 +5,10 @@ import type { TriptychOptions } from '../config/options.js';
 import { DatabaseUnavailableError, StartupError } from '../errors.js';
 import type { Meter } from '../telemetry/meter.js';
 import { ConnectionPool, type TenantOfCaller, type UnitOfWorkOptions } from './connection-pool.js';
+import type { ConnectionSlots } from './connection-slots.js';
 import { CONNECT_MS, dataSourceOptions, WORKER_ROLE, type DataSourceSetup } from './data-source-options.js';
 import { EmbeddedEngine } from './embedded-engine.js';
+import { driverMessage } from './driver-message.js';
 import { LostConnections } from './lost-connections.js';
 import { MigrationDataSource } from './migration-data-source.js';
 import { checkIsolation } from './isolation-check.js';
@@ -98,6 +100,16 @@ export class Database implements OnApplicationShutdown {
     return this.pool.unitOfWork(work, options);
   }
 
+  /** See {@link ConnectionPool.through}. */
+  through<T>(slots: ConnectionSlots, givenUp: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.pool.through(slots, givenUp, work);
+  }
+
+  /** See {@link ConnectionPool.evenIfGivenUp}. */
+  evenIfGivenUp<T>(work: () => Promise<T>): Promise<T> {
+    return this.pool.evenIfGivenUp(work);
+  }
+
   /** See {@link ConnectionPool.isInUnitOfWork}. */
   get isInUnitOfWork(): boolean {
     return this.pool.isInUnitOfWork;
@@ -166,9 +178,7 @@ async function migrate(setup: DataSourceSetup): Promise<void> {
     await dataSource.runMigrations();
   } catch (error) {
     if (error instanceof StartupError) throw error;
-    throw new StartupError(`The database could not be migrated: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new StartupError(`The database could not be migrated: ${driverMessage(error)}.`, { cause: error });
   } finally {
     await dataSource.destroy();
   }
@@ -178,14 +188,13 @@ async function connect(dataSource: DataSource): Promise<void> {
   try {
     await dataSource.initialize();
   } catch (error) {
-    throw unreachable(error);
+    throw error instanceof StartupError ? error : unreachable(error);
   }
 }
 
 function unreachable(error: unknown): StartupError {
-  const { message } = error as Error;
   return new StartupError(
-    `The database cannot be opened: ${message}. Check DATABASE_URL and that PostgreSQL is running.`,
+    `The database cannot be opened: ${driverMessage(error)}. Check DATABASE_URL and that PostgreSQL is running.`,
     { cause: error },
   );
 }

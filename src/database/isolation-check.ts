@@ -1,7 +1,7 @@
 import { StartupError } from '../errors.js';
 import { RUNTIME_ROLE, WORKER_ROLE } from './data-source-options.js';
 import { RULES } from './isolation-rules.sql.js';
-import type { Query } from './preflight.js';
+import { MIGRATE_COMMAND, type Query } from './preflight.js';
 
 interface Finding {
   object: string;
@@ -26,6 +26,6 @@ export async function checkIsolation(query: Query): Promise<void> {
   const lines = findings.map(({ object, rule }) => `  ${object}: ${rule}`);
   throw new StartupError(
     `The database does not keep tenants apart as it must:\n${lines.join('\n')}\n` +
-      'Undo what was changed by hand, or run `npm run migration:run` on a schema that the migrations made.',
+      `Undo what was changed by hand, or run ${MIGRATE_COMMAND} on a schema that the migrations made.`,
   );
 }

@@ -8,11 +8,12 @@ const FIRST_OF_KEY = `CASE WHEN schema = 'checkpoints' THEN 'thread_id' ELSE 'te
 /**
  * What the catalogue says: the tables of both schemas; the relations that lead to their rows, through any
  * number of views; the functions that do so by what they depend on, which PostgreSQL knows of arguments,
- * results and bodies in `BEGIN ATOMIC`, and not of bodies in a text.
+ * results and bodies in `BEGIN ATOMIC`, and not of bodies in a text. Names are put together, since `regclass` leaves out a
+ * schema that is in the search path, and rules compare them.
  */
 const CATALOGUE = `
   WITH RECURSIVE tables AS (
-    SELECT c.oid AS id, c.oid::regclass::text AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
+    SELECT c.oid AS id, n.nspname || '.' || c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
            n.nspname AS schema, pg_get_userbyid(c.relowner) AS owner,
            EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id') AS of_tenants
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -39,6 +40,10 @@ const CATALOGUE = `
       FROM functions
       JOIN pg_depend d ON d.refclassid = 'pg_proc'::regclass AND d.refobjid = id AND d.classid = 'pg_proc'::regclass
   )`;
+
+/** The one form of a tenant's policy, as this session would print it: a role may have set that every name is quoted. */
+const FORM = `CASE WHEN current_setting('quote_all_identifiers')::bool
+        THEN '("tenant_id" = NULLIF("current_setting"(''app.tenant_id''::"text", true), ''''::"text"))' ELSE $2::text END`;
 
 /** Rights that a request never needs on tables that have a tenant, each with what it would allow. */
 const RESERVED = `(VALUES
@@ -111,14 +116,14 @@ export const RULES = `${CATALOGUE}
     FROM tables
    WHERE of_tenants AND NOT EXISTS (
      SELECT FROM pg_policy WHERE polrelid = id AND polcmd = '*' AND polpermissive AND polroles = '{0}'
-        AND pg_get_expr(polqual, polrelid) = $2 AND pg_get_expr(polwithcheck, polrelid) = $2)
+        AND pg_get_expr(polqual, polrelid) = ${FORM} AND pg_get_expr(polwithcheck, polrelid) = ${FORM})
   UNION ALL
   SELECT name, 'the policy ' || polname || ' shows more than the rows of the tenant'
     FROM tables JOIN pg_policy ON polrelid = id
    WHERE of_tenants AND polpermissive AND (polroles = '{0}' OR EXISTS (
            SELECT FROM unnest(polroles) AS r WHERE pg_has_role($1::name, r, 'USAGE')))
-     AND (coalesce(pg_get_expr(polqual, polrelid), $2) <> $2
-       OR coalesce(pg_get_expr(polwithcheck, polrelid), $2) <> $2)
+     AND (coalesce(pg_get_expr(polqual, polrelid), ${FORM}) <> ${FORM}
+       OR coalesce(pg_get_expr(polwithcheck, polrelid), ${FORM}) <> ${FORM})
   UNION ALL
   SELECT name, 'the key ' || conname || ' does not begin with tenant_id'
     FROM tables JOIN pg_constraint k ON conrelid = id AND contype IN ('p', 'u', 'f')

@@ -6,6 +6,7 @@ import { Memories1795132800000 } from '../../migrations/1795132800000-memories.j
 import { PendingEmbeddings1795132800013 } from '../../migrations/1795132800013-pending-embeddings.js';
 import { VectorSpaces1795132800014 } from '../../migrations/1795132800014-vector-spaces.js';
 import { RateBuckets1795132800015 } from '../../migrations/1795132800015-rate-buckets.js';
+import { WholeToolCalls1795132800016 } from '../../migrations/1795132800016-whole-tool-calls.js';
 import { Recall1795132800008 } from '../../migrations/1795132800008-recall.js';
 import { RecallMessages1795132800009 } from '../../migrations/1795132800009-recall-messages.js';
 import { RecentMessages1795132800010 } from '../../migrations/1795132800010-recent-messages.js';
@@ -33,4 +34,5 @@ export const migrations = [
   PendingEmbeddings1795132800013,
   VectorSpaces1795132800014,
   RateBuckets1795132800015,
+  WholeToolCalls1795132800016,
 ];

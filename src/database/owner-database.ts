@@ -1,8 +1,10 @@
 import type { DataSource } from 'typeorm';
 import type { TriptychOptions } from '../config/options.js';
 import { StartupError } from '../errors.js';
+import { driverMessage } from './driver-message.js';
 import { EmbeddedEngine } from './embedded-engine.js';
 import { MigrationDataSource } from './migration-data-source.js';
+import { MIGRATE_COMMAND } from './preflight.js';
 
 /**
  * Opens the database of the settings as the owner of the schema, for a command, and closes it when `work` is
@@ -14,7 +16,7 @@ export function withOwner<T>(options: TriptychOptions, work: (owner: DataSource)
     // As the service does: the embedded engine is always brought up to date.
     if (!options.database.url) await owner.runMigrations();
     else if (await owner.showMigrations())
-      throw new StartupError('The schema is behind. Run `npm run migration:run` with the same DATABASE_URL.');
+      throw new StartupError(`The schema is behind. Run ${MIGRATE_COMMAND} with the same DATABASE_URL.`);
     return work(owner);
   });
 }
@@ -30,10 +32,10 @@ export async function withSchema<T>(
     try {
       await owner.initialize();
     } catch (error) {
-      throw new StartupError(
-        `The database cannot be opened: ${(error as Error).message}. Check DATABASE_URL.`,
-        { cause: error },
-      );
+      if (error instanceof StartupError) throw error;
+      throw new StartupError(`The database cannot be opened: ${driverMessage(error)}. Check DATABASE_URL.`, {
+        cause: error,
+      });
     }
     try {
       return await work(owner);

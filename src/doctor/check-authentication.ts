@@ -1,5 +1,6 @@
 import type { TriptychOptions } from '../config/options.js';
 import { failed, failure, ok, warning, type Result } from './finding.js';
+import { withoutPassword } from './secrets.js';
 
 const FETCH_MS = 5_000;
 
@@ -17,19 +18,20 @@ export async function checkAuthentication({ auth, http, jwt }: TriptychOptions):
 }
 
 async function checkKeySet(url: string, algorithms: readonly string[]): Promise<Result> {
+  const shown = withoutPassword(url);
   const remedy = 'Check JWT_JWKS_URL, and that this machine may reach the identity provider.';
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS), redirect: 'error' });
-    if (!response.ok) return failed(`${url} answers with status ${response.status}`, remedy);
+    if (!response.ok) return failed(`${shown} answers with status ${response.status}`, remedy);
     const { keys } = (await response.json()) as { keys?: unknown };
-    if (!Array.isArray(keys) || keys.length === 0) return failed(`${url} has no keys`, remedy);
+    if (!Array.isArray(keys) || keys.length === 0) return failed(`${shown} has no keys`, remedy);
     const named = new Set((keys as { alg?: string }[]).flatMap(({ alg }) => alg ?? []));
     if (named.size > 0 && ![...named].some((name) => algorithms.includes(name)))
       return warning(
-        `the keys of ${url} are for ${[...named].join(', ')}`,
+        `the keys of ${shown} are for ${[...named].join(', ')}`,
         'JWT_ALGORITHMS has none of these: add the one that tokens are signed with.',
       );
-    return ok(`tokens, checked with ${keys.length} key(s) of ${url}`);
+    return ok(`tokens, checked with ${keys.length} key(s) of ${shown}`);
   } catch (error) {
     return failure((error as { cause?: unknown }).cause ?? error, remedy);
   }

@@ -2,7 +2,13 @@ import type { TriptychOptions } from '../config/options.js';
 import { checkIsolation } from '../database/isolation-check.js';
 import { RUNTIME_ROLE, WORKER_ROLE } from '../database/data-source-options.js';
 import { migrationStates } from '../database/migration-state.js';
-import { checkServer, checkTextSearch, type Query } from '../database/preflight.js';
+import {
+  checkServer,
+  checkTextSearch,
+  MIGRATE_COMMAND,
+  UnfitDatabaseError,
+  type Query,
+} from '../database/preflight.js';
 import { checkExtension } from './check-extension.js';
 import { checkClock, checkConnections, checkPooler } from './check-server.js';
 import { checkPending } from './check-pending.js';
@@ -61,6 +67,7 @@ async function server(query: Query): Promise<Result> {
   try {
     await checkServer(query);
   } catch (error) {
+    if (error instanceof UnfitDatabaseError) return failed(error.detail, error.remedy);
     return failure(error, 'Move to a newer server: dump, restore, and change DATABASE_URL.');
   }
   const [row] = await query<{ version: string; isReadOnly: boolean; size: string }>(
@@ -85,10 +92,7 @@ async function schema(query: Query, isMigratedAtStart: boolean): Promise<Result>
       : `it is behind by ${pending.length} migration(s): ${pending.join(', ')}`;
   return isMigratedAtStart
     ? warning(what, 'Nothing: it is brought up to date when the service starts.')
-    : failed(
-        what,
-        'Run `triptych migrate run` (`npm run migration:run`) as its owner, or set MIGRATE_ON_START=true.',
-      );
+    : failed(what, `Run ${MIGRATE_COMMAND} as its owner, or set MIGRATE_ON_START=true.`);
 }
 
 /** Whether the login may act as the roles that serve, and is no more than it must be. */
@@ -103,7 +107,7 @@ async function roles(
     mayCreate: boolean;
     makesRoles: boolean;
   }>(
-    `SELECT rolname AS name, rolsuper AS "isSuper", rolbypassrls AS "canBypass", rolsuper OR rolcreaterole AS "makesRoles",
+    `SELECT quote_ident(rolname) AS name, rolsuper AS "isSuper", rolbypassrls AS "canBypass", rolsuper OR rolcreaterole AS "makesRoles",
             has_database_privilege(current_database(), 'CREATE') AS "mayCreate" FROM pg_roles WHERE rolname = current_user`,
   );
   for (const role of [RUNTIME_ROLE, WORKER_ROLE]) {
@@ -130,7 +134,7 @@ async function isolation(query: Query): Promise<Result> {
   const reason = await asRole(query, RUNTIME_ROLE, () => checkIsolation(query));
   if (reason === undefined)
     return ok('row-level security is forced on every table, by the policies it must have');
-  return failure(reason, 'Undo what was changed by hand; `npm run migration:run` makes what is missing.');
+  return failure(reason, `Undo what was changed by hand; ${MIGRATE_COMMAND} makes what is missing.`);
 }
 
 async function textSearch(query: Query, name: string): Promise<Result> {

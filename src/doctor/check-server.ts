@@ -34,9 +34,10 @@ export async function checkPooler(query: Query, greeting: number | undefined): P
 
 /** Whether the server has room for the pool of one process. */
 export async function checkConnections(query: Query, poolSize: number): Promise<Result> {
+  // What kind another login's session is of, few may see; a server process of its own has no user, or no database.
   const [row] = await query<{ most: number; used: number }>(
     `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
-            (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used`,
+            (SELECT count(*)::int FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL) AS used`,
   );
   const { most = 0, used = 0 } = row ?? {};
   const told = `${used} of ${most} are in use; DATABASE_POOL_SIZE is ${poolSize} for each process`;

@@ -1,7 +1,13 @@
 import { failed, messageOf, type Result } from './finding.js';
 
-/** By SQLSTATE, or the code or the words of the driver: at which step a connection failed, and what to do. */
+/** By SQLSTATE, or the code or the words of the driver, the first that fits: at which step a connection failed, and what to do. */
 const STEPS: readonly (readonly [what: RegExp, step: string, remedy: string])[] = [
+  [
+    // Before the codes: it has that of a login that is not there.
+    /no pg_hba\.conf entry|pg_hba\.conf rejects/,
+    'the login is not let in',
+    'Let it in from this machine in pg_hba.conf; «no encryption» asks for sslmode=require in DATABASE_URL.',
+  ],
   [/^28P01$/, 'the password is wrong', 'Correct the password in DATABASE_URL.'],
   [
     /^28/,
@@ -11,7 +17,7 @@ const STEPS: readonly (readonly [what: RegExp, step: string, remedy: string])[] 
   [
     /^3D000$/,
     'the database is not there',
-    'Create it: CREATE DATABASE … OWNER …; or correct its name in DATABASE_URL.',
+    "Create it: CREATE DATABASE … OWNER … ENCODING 'UTF8' TEMPLATE template0; or correct its name in DATABASE_URL.",
   ],
   [/^42501$/, 'the login may not connect to the database', 'As its owner: GRANT CONNECT ON DATABASE … TO ….'],
   [
@@ -26,14 +32,15 @@ const STEPS: readonly (readonly [what: RegExp, step: string, remedy: string])[] 
     'Set sslmode=disable in DATABASE_URL if the way there is safe, or switch ssl on in postgresql.conf.',
   ],
   [
-    /self[- ]signed|certificate|CERT_|altnames|unable to verify/i,
-    'TLS: its certificate is not believed',
-    'Name the certificate of its authority: sslrootcert=<file> in DATABASE_URL.',
+    // Before the authority, which is believed here.
+    /ALTNAME|does not match certificate/i,
+    'TLS: its certificate is for another host',
+    'Name in DATABASE_URL a host that the certificate names, or have one issued for this host.',
   ],
   [
-    /no pg_hba.conf entry/,
-    'the login is not let in',
-    'Let it in from this machine in pg_hba.conf; «no encryption» asks for sslmode=require.',
+    /self[- ]signed|certificate|CERT_|unable to verify/i,
+    'TLS: its certificate is not believed',
+    'Name the certificate of its authority: sslrootcert=<file> in DATABASE_URL.',
   ],
   [
     /password must be a string|SASL|password/i,
@@ -54,7 +61,7 @@ export function connectionFailure(
 ): Result {
   const { code = '' } = error as { code?: string };
   const message = messageOf(error);
-  const known = STEPS.find(([what]) => what.test(code)) ?? STEPS.find(([what]) => what.test(message));
+  const known = STEPS.find(([what]) => what.test(code) || what.test(message));
   const [, step = 'it does not let us in', remedy = 'Look into the log of the server.'] = known ?? [];
   return failed(`${step} (user ${user}, database ${database}): ${message}`, remedy);
 }

@@ -3,33 +3,36 @@ import type { TriptychOptions } from '../config/options.js';
 const MASK = '***';
 /** A shorter one would mask letters of ordinary words. */
 const SHORTEST = 4;
+/** Names of parameters with something secret; `sslkey` of a connection string names a file. */
+const SECRET = /password|secret|token|(?<!ssl)key/i;
 
-/** A connection string without its password. */
+/** A URL without its password, nor what is secret of its parameters. */
 export function withoutPassword(url: string): string {
   if (!URL.canParse(url)) return 'an unreadable URL';
   const parsed = new URL(url);
   if (parsed.password !== '') parsed.password = MASK;
-  for (const name of parsed.searchParams.keys())
-    if (/password|secret|key/i.test(name)) parsed.searchParams.set(name, MASK);
+  for (const name of parsed.searchParams.keys()) if (SECRET.test(name)) parsed.searchParams.set(name, MASK);
   return parsed.href;
 }
 
 /** Takes secrets of the settings out of a text, whoever put them there: drivers and providers quote what they were sent. */
-export function masking({ database, embeddings, summary }: TriptychOptions): (text: string) => string {
+export function masking({ database, embeddings, jwt, summary }: TriptychOptions): (text: string) => string {
   const secrets = [
-    ...[database.url, embeddings.baseUrl, summary.baseUrl].flatMap(passwordsOf),
+    ...[database.url, embeddings.baseUrl, jwt.jwksUrl, summary.baseUrl].flatMap(secretsOf),
     embeddings.apiKey,
     summary.apiKey,
   ].filter((secret) => secret !== undefined && secret.length >= SHORTEST) as string[];
   return (text) => secrets.reduce((masked, secret) => masked.replaceAll(secret, MASK), text);
 }
 
-/** As it stands in a URL, and decoded. */
-function passwordsOf(url: string | undefined): string[] {
+/** What {@link withoutPassword} masks: as it stands in the URL, and decoded. */
+function secretsOf(url: string | undefined): string[] {
   if (url === undefined || !URL.canParse(url)) return [];
-  const { password, searchParams } = new URL(url);
-  const parameter = searchParams.get('password');
-  return [password, decoded(password), ...(parameter === null ? [] : [parameter])];
+  const { password, search } = new URL(url);
+  const parameters = [...search.matchAll(/[?&]([^=&]*)=([^&]*)/g)].flatMap(([, name = '', value = '']) =>
+    SECRET.test(name) ? [value, value.replaceAll('+', ' ')] : [],
+  );
+  return [password, ...parameters].flatMap((secret) => [secret, decoded(secret)]);
 }
 
 function decoded(text: string): string {

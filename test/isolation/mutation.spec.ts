@@ -28,12 +28,11 @@ const without = (where: Where | Where[]): Where | Where[] => {
  */
 function removePredicates(): void {
   threadKeys.ofTenant = false;
-  for (const method of ['find', 'findOne', 'update', 'delete'] as const) {
+  for (const method of ['find', 'findOne'] as const) {
     const original = Reflect.get(Repository.prototype, method) as unknown as Call;
     jest.spyOn(Repository.prototype, method).mockImplementation(function (this: unknown, ...given: never[]) {
-      const [first, ...rest] = given as unknown as [{ where: Where } & Where, ...unknown[]];
-      const open = method.startsWith('find') ? { ...first, where: without(first.where) } : without(first);
-      return original.apply(this, [open, ...rest] as never[]) as never;
+      const [options] = given as unknown as [{ where: Where }];
+      return original.apply(this, [{ ...options, where: without(options.where) }] as never[]) as never;
     } as never);
   }
   const query = Reflect.get(Database.prototype, 'query') as unknown as Call;

@@ -513,6 +513,27 @@ describeOnEachEngine('the check at start', (createDatabase) => {
     }
   });
 
+  it.each(['search_path = shared, checkpoints, public', 'quote_all_identifiers = on'])(
+    'says the same where somebody has set %s',
+    async (setting) => {
+      const checkThere = (): Promise<void> =>
+        running.unitOfWork(async () => {
+          await running.query(`SET LOCAL ${setting}`);
+          await checkIsolation((sql, parameters) => running.query(sql, parameters));
+        });
+      await checkThere();
+      await asSuperuser(home, running, 'GRANT UPDATE ON shared.audit_log TO triptych_app');
+      try {
+        await expect(checkThere()).rejects.toThrow(
+          '  shared.audit_log: the runtime role may change or delete what was recorded',
+        );
+      } finally {
+        await asSuperuser(home, running, 'REVOKE UPDATE ON shared.audit_log FROM triptych_app');
+      }
+      await checkThere();
+    },
+  );
+
   it('names every table at once', async () => {
     await asSuperuser(home, running, tables.map((table) => `DROP POLICY tenant ON ${table}`).join(';'));
     const { message } = (await refusal()) as Error;

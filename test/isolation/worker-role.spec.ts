@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { Database } from '../../src/database/database.js';
-import { EmbeddingBacklog } from '../../src/memory/embedding-backlog.js';
 import { EmbeddingsServer } from '../support/embeddings-server.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from '../support/engines.js';
 import { TestService } from '../support/service.js';
@@ -81,16 +80,34 @@ describeOnEachEngine('the role of the background worker', (createDatabase) => {
       { ...home, settings: { url: url.href } },
       { embeddings: { provider: 'openai', baseUrl: provider.url, model: 'm', dimensions: 64 } },
     );
+    const store = async (tenant: string, content: string): Promise<string> => {
+      const stored = await service.as(tenant).post('/v1/memories', { agentId: 'a', content });
+      return (stored.body as { embeddingStatus: string }).embeddingStatus;
+    };
+    const waiting = async (tenant: string): Promise<{ attempts: number }[]> => {
+      const sql = 'SELECT attempts FROM shared.pending_embeddings WHERE tenant_id = $1';
+      return (await admin.query<{ attempts: number }>(sql, [tenant])).rows;
+    };
     try {
       provider.fail({ status: 401 });
-      const stored = await service.as('acme').post('/v1/memories', { agentId: 'a', content: 'left pending' });
-      expect(stored.body).toMatchObject({ embeddingStatus: 'pending' });
+      expect(await store('acme', 'left pending')).toBe('pending');
+      expect(await store('other', 'left pending, too')).toBe('pending');
+      // Looks that end with the first tenant for whom the provider is away.
+      const asked = provider.requests.length;
+      await until(() => provider.requests.length >= asked + 2);
       provider.heal();
-      for (const until = Date.now() + 30_000; Date.now() < until;) {
-        if (service.app.get(EmbeddingBacklog).counts.finished === 1) break;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      expect(service.app.get(EmbeddingBacklog).counts.finished).toBe(1);
+      // Whoever is answered ends the pause.
+      await until(async () => (await store('third', 'asks whether it is back')) === 'ready');
+      for (const tenant of ['acme', 'other', 'third'])
+        await until(async () => (await waiting(tenant)).length === 0);
+
+      // What is refused is tried again, though nobody tells of it.
+      provider.refuse((text) => text === 'refused');
+      expect(await store('acme', 'refused')).toBe('pending');
+      await until(async () => {
+        await admin.query('UPDATE shared.pending_embeddings SET due_at = now() WHERE claim IS NULL');
+        return (await waiting('acme'))[0]?.attempts === 2;
+      });
     } finally {
       await service.stop();
       await provider.close();
@@ -101,3 +118,12 @@ describeOnEachEngine('the role of the background worker', (createDatabase) => {
     }
   });
 });
+
+/** Waits until it is so; fails loudly where it never is. */
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 30_000; Date.now() < end;) {
+    if (await isSo()) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error('It did not come to this within 30 s.');
+}

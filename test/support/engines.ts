@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TriptychSettings } from '../../src/config/options.js';
+import { IN_ORDER_OF_LANGUAGE } from './order-of-language.js';
 
 /** A fresh, migrated database on one of the two engines. */
 export interface TestDatabase {
@@ -32,7 +33,7 @@ export const postgres: CreateDatabase = async ({ empty = false } = {}) => {
   const url = new URL(process.env['TEST_DATABASE_URL'] ?? '');
   const name = `triptych_test_${process.pid}_${(counter += 1)}`;
   await onServer(
-    `CREATE DATABASE ${name}${empty ? '' : ` TEMPLATE ${process.env['TRIPTYCH_TEST_TEMPLATE'] ?? ''}`}`,
+    `CREATE DATABASE ${name} TEMPLATE ${empty ? IN_ORDER_OF_LANGUAGE : (process.env['TRIPTYCH_TEST_TEMPLATE'] ?? '')}`,
   );
   url.pathname = name;
   return {

@@ -7,6 +7,7 @@ import { checkOptions } from '../../src/config/load-options.js';
 import { Database } from '../../src/database/database.js';
 import { EmbeddedEngine } from '../../src/database/embedded-engine.js';
 import { MigrationDataSource } from '../../src/database/migration-data-source.js';
+import { IN_ORDER_OF_LANGUAGE } from './order-of-language.js';
 
 const [, , folder = '', template = ''] = process.argv;
 
@@ -25,7 +26,7 @@ async function archiveEmbedded(file: string): Promise<void> {
 async function createTemplate(url: string, name: string): Promise<void> {
   const admin = new pg.Client(url);
   await admin.connect();
-  await admin.query(`CREATE DATABASE ${name}`);
+  await admin.query(`CREATE DATABASE ${name} TEMPLATE ${IN_ORDER_OF_LANGUAGE}`);
   await admin.end();
   const target = new URL(url);
   target.pathname = name;
