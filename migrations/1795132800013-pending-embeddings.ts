@@ -2,6 +2,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 const TENANT = `nullif(current_setting('app.tenant_id', true), '')`;
 const WORKER = 'triptych_worker';
+/** What SET ROLE needs: see the migration that made `triptych_app`. */
+const MAY_BECOME = `CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END`;
 
 /**
  * Memories that wait for their vectors: one row for each memory and each space of vectors (`model/dimensions`), which goes
@@ -83,11 +85,12 @@ async function createRole(queryRunner: QueryRunner): Promise<void> {
       WHEN duplicate_object OR unique_violation THEN NULL;
       WHEN insufficient_privilege THEN
         RAISE EXCEPTION 'The role ${WORKER} is missing and % may not create it.', current_user
-          USING HINT = 'As a superuser run: CREATE ROLE ${WORKER} NOLOGIN; GRANT ${WORKER} TO ' || current_user;
+          USING ERRCODE = 'insufficient_privilege',
+                HINT = 'As a superuser run: CREATE ROLE ${WORKER} NOLOGIN; GRANT ${WORKER} TO ' || quote_ident(current_user);
     END $$`);
   await queryRunner.query(`
     DO $$ BEGIN
-      IF NOT pg_has_role(current_user, '${WORKER}', 'MEMBER') THEN
+      IF NOT pg_has_role(current_user, '${WORKER}', ${MAY_BECOME}) THEN
         EXECUTE format('GRANT ${WORKER} TO %I', current_user);
       END IF;
     EXCEPTION
@@ -95,14 +98,15 @@ async function createRole(queryRunner: QueryRunner): Promise<void> {
       WHEN unique_violation THEN NULL;
       WHEN insufficient_privilege THEN
         RAISE EXCEPTION '% is no member of the role ${WORKER}.', current_user
-          USING HINT = 'As a superuser run: GRANT ${WORKER} TO ' || current_user;
+          USING ERRCODE = 'insufficient_privilege',
+                HINT = 'As a superuser run: GRANT ${WORKER} TO ' || quote_ident(current_user);
     END $$`);
   await queryRunner.query(`
     DO $$ DECLARE login record;
     BEGIN
       FOR login IN
         SELECT r.rolname FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member
-         WHERE m.roleid = 'triptych_app'::regrole AND NOT pg_has_role(r.oid, '${WORKER}', 'MEMBER')
+         WHERE m.roleid = 'triptych_app'::regrole AND NOT pg_has_role(r.oid, '${WORKER}', ${MAY_BECOME})
       LOOP
         BEGIN
           EXECUTE format('GRANT ${WORKER} TO %I', login.rolname);

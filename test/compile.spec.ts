@@ -2,11 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HumanMessage } from '@langchain/core/messages';
 import { END, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CompiledContext } from '../src/context/context-manager.js';
 import type { CompileRequest } from '../src/context/compile-request.js';
 import { HistoryFolding } from '../src/context/history-folding.js';
+import { Database } from '../src/database/database.js';
 import type { Message } from '../src/session/message.js';
 import { SessionStore } from '../src/session/session-store.js';
+import { TenantContext } from '../src/tenancy/tenant-context.js';
 import { countMessage, REPLY_PRIMING } from '../src/tokens/message-tokens.js';
 import { TiktokenCounter } from '../src/tokens/tiktoken-counter.js';
 import { parseContextBlock } from '../src/working-context/memory-block.js';
@@ -59,6 +62,61 @@ describeOnEachEngine('a compile', (createDatabase) => {
     expect(tokenUsage.session).toBeLessThanOrEqual(budget.sessionHistory);
     // A step of a quarter is given up at most.
     expect(tokenUsage.session).toBeGreaterThan(0.7 * budget.sessionHistory);
+  });
+
+  const call = (...ids: string[]): Message => ({
+    role: 'assistant',
+    content: null,
+    tool_calls: ids.map((id) => ({ id, type: 'function', function: { name: 'list', arguments: '{}' } })),
+  });
+  const result = (id: string, content: string): Message => ({ role: 'tool', tool_call_id: id, content });
+  const shortened = expect.stringContaining('[… shortened: the whole message has');
+
+  it('shortens the results of tools that are larger than the history, parallel ones too, and keeps their call', async () => {
+    const question: Message = { role: 'user', content: 'What is there?' };
+    await append('t', [
+      say(0),
+      say(1),
+      question,
+      call('a', 'b'),
+      result('b', words(9_000)),
+      result('a', words(20)),
+    ]);
+    const { messages, receipt } = await compile({ modelTier: 'fast' });
+    expect(messages.slice(-4)).toMatchObject([
+      question,
+      call('a', 'b'),
+      { tool_call_id: 'b', content: shortened },
+      result('a', words(20)),
+    ]);
+    expect(receipt.items.filter(({ decision }) => decision === 'shortened')).toMatchObject([
+      { tier: 'session' },
+    ]);
+  });
+
+  it('keeps what was said before a large result of an earlier call', async () => {
+    const said: Message[] = [
+      { role: 'user', content: 'My name is Ada.' },
+      { role: 'user', content: 'List all.' },
+      call('a'),
+      result('a', words(9_000)),
+      { role: 'assistant', content: 'There are 400.' },
+      { role: 'user', content: 'What is my name?' },
+    ];
+    await append('t', said);
+    const { messages } = await compile({ modelTier: 'fast' });
+    expect(messages).toMatchObject(
+      said.map((each) => (each.role === 'tool' ? { content: shortened } : each)),
+    );
+  });
+
+  it('brings a result that came after other messages to its call', async () => {
+    const hurry: Message = { role: 'user', content: 'And hurry.' };
+    await append('t', [say(0), call('a'), hurry, result('a', 'Booked, ref 42.'), say(1)]);
+    const { messages, prompt, receipt } = await compile({ format: 'anthropic' });
+    expect(messages).toMatchObject([say(0), call('a'), result('a', 'Booked, ref 42.'), hurry, say(1)]);
+    expect(JSON.stringify(prompt)).toContain('Booked, ref 42.');
+    expect(receipt.items.filter(({ decision }) => decision === 'dropped')).toEqual([]);
   });
 
   it('shares its beginning with the compile before while the thread grows', async () => {
@@ -385,7 +443,7 @@ describe('a compile whose parts fail', () => {
       expect(parseContextBlock(context)).toMatchObject([{ text: 'The kayak is green.' }]);
     });
 
-    it('goes on without memories when they are late', async () => {
+    it('recalls by words alone when what was said is not embedded in time', async () => {
       const messages = [{ role: 'user', content: 'What is said is embedded when it is searched.' }];
       await service.as('acme').post('/v1/sessions/t/messages', { messages });
       const gate = closedGate();
@@ -393,10 +451,34 @@ describe('a compile whose parts fail', () => {
       const { degraded, context } = await compile({ recallScope: 'both' });
       gate.open();
       server.heal();
-      expect(degraded).toEqual([
-        { code: 'recall_timeout', detail: expect.stringContaining('within 5000 ms') },
-      ]);
-      expect(context).toBe('');
+      expect(degraded).toMatchObject([{ code: 'embeddings_unavailable' }]);
+      expect(parseContextBlock(context)).toMatchObject([{ text: 'The kayak is green.' }]);
+    });
+
+    it('keeps what was embedded too late, so that the next search is not as late again', async () => {
+      const id = 'late-1';
+      const messages = [{ id, role: 'user', content: 'This takes longer to embed than anybody waits.' }];
+      await service.as('acme').post('/v1/sessions/late/messages', { messages });
+      const gate = closedGate();
+      server.fail({ until: gate.opened });
+      const asked = { threadId: 'late', recallScope: 'both' };
+      expect((await compile(asked)).degraded).toMatchObject([{ code: 'embeddings_unavailable' }]);
+      server.heal();
+      gate.open();
+      const rows = (): Promise<unknown[]> =>
+        service.app.get(TenantContext).run('acme', () =>
+          service.app.get(Database).query(
+            `SELECT FROM shared.recall_messages i JOIN shared.session_messages m USING (tenant_id, session_id, seq)
+              WHERE m.message_id = $1 AND i.embeddings IS NOT NULL`,
+            [id],
+          ),
+        );
+      const end = Date.now() + 20_000;
+      while ((await rows()).length === 0 && Date.now() < end) await sleep(20);
+      const before = server.requests.length;
+      expect((await compile(asked)).degraded).toEqual([]);
+      const texts = server.requests.slice(before).flatMap((request) => request.body.input);
+      expect(texts).toEqual(['Which colour has the kayak?']);
     });
   });
 

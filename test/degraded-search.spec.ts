@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Embedders } from '../src/embeddings/embedders.js';
 import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
 import { closedGate } from './support/gate.js';
@@ -144,12 +145,14 @@ describeOnEachEngine('a search whose question cannot be embedded', (createDataba
           ?.slice(line.length),
       );
     };
+    const breaker = (state: string): Promise<number> =>
+      metric(`triptych_embedding_breaker{space="text-embedding-3-small/64",state="${state}"}`);
     const space = { status: 'up', dimensions: 64 };
     expect(await ready()).toMatchObject({
       status: 200,
       body: { details: { embeddings: { ...space, breaker: 'closed' } } },
     });
-    expect(await metric('triptych_embedding_breaker{state="closed"}')).toBe(1);
+    expect(await breaker('closed')).toBe(1);
     const before = server.requests.length;
     server.fail({ status: 401 });
     for (let call = 0; call < 6; call++)
@@ -170,8 +173,8 @@ describeOnEachEngine('a search whose question cannot be embedded', (createDataba
         },
       },
     });
-    expect(await metric('triptych_embedding_breaker{state="open"}')).toBe(1);
-    expect(await metric('triptych_embedding_breaker{state="closed"}')).toBe(0);
+    expect(await breaker('open')).toBe(1);
+    expect(await breaker('closed')).toBe(0);
     const outcome = (name: string): Promise<number> =>
       metric(`triptych_embedding_requests_total{kind="query",outcome="${name}"}`);
     expect(await outcome('unavailable')).toBe(asked);
@@ -184,6 +187,15 @@ describeOnEachEngine('a search whose question cannot be embedded', (createDataba
       'recovery',
     );
     expect(await ready()).toMatchObject({ body: { details: { embeddings: { breaker: 'closed' } } } });
+
+    // That another model fails, of which some tenants still are, is a state of its own.
+    server.fail({ status: 404 });
+    const former = service.app.get(Embedders).of('former-model/64');
+    for (let call = 0; call < 3; call++)
+      await expect(former.embed(['hello'], 'query')).rejects.toThrow(/status 404/);
+    server.heal();
+    expect(await metric('triptych_embedding_breaker{space="former-model/64",state="open"}')).toBe(1);
+    expect(await breaker('open')).toBe(0);
   });
 });
 

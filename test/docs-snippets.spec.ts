@@ -1,4 +1,5 @@
-import { AIMessage } from '@langchain/core/messages';
+import { AIMessage, ToolMessage, type BaseMessage } from '@langchain/core/messages';
+import type { ChatResult } from '@langchain/core/outputs';
 import { FakeListChatModel } from '@langchain/core/utils/testing';
 import { MessagesAnnotation, StateGraph } from '@langchain/langgraph';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -37,6 +38,19 @@ function run<T>(name: string, ...values: unknown[]): Promise<T> {
   const snippet = langgraph.get(name) ?? upgrading.get(name);
   if (!snippet) throw new Error(`No document has a snippet ${name}.`);
   return Promise.resolve(snippet(...values) as T);
+}
+
+/** Calls a tool, and answers when it is asked once more. */
+class ToolCaller extends FakeListChatModel {
+  readonly prompts: BaseMessage[][] = [];
+
+  override _generate(prompt: BaseMessage[]): Promise<ChatResult> {
+    const isFirst = this.prompts.push(prompt) === 1;
+    const message = isFirst
+      ? new AIMessage({ content: '', tool_calls: [{ id: 'call 1', name: 'timetable', args: {} }] })
+      : new AIMessage('At 7:40.');
+    return Promise.resolve({ generations: [{ message, text: message.text }] });
+  }
 }
 
 describe('snippets', () => {
@@ -115,17 +129,27 @@ describe('snippets', () => {
       expect(await said('retry')).toEqual(messages);
     });
 
-    it('hand a compiled context to the model of a node', async () => {
-      const model = new FakeListChatModel({ responses: ['From Vienna.'] });
-      const node = await run<never>('answering', service.app.get(ContextManager), model, 'booking');
+    it('hand a compiled context to the model of a node, with what its tools answered', async () => {
+      const model = new ToolCaller({ responses: [] });
+      const node = await run<never>('answering', service.app.get(ContextManager), model, 'asked');
       const graph = new StateGraph(MessagesAnnotation)
         .addNode('answer', node)
+        .addNode('tools', () => ({
+          messages: [new ToolMessage({ tool_call_id: 'call 1', content: 'It leaves at 7:40.' })],
+        }))
         .addEdge('__start__', 'answer')
+        .addConditionalEdges('answer', ({ messages }) =>
+          (messages.at(-1) as AIMessage).tool_calls?.length ? 'tools' : '__end__',
+        )
+        .addEdge('tools', 'answer')
         .compile({ checkpointer: sessions.checkpointer });
-      await tenants.run('acme', () =>
-        graph.invoke({ messages: [['user', 'From where?']] }, { configurable: { thread_id: 'booking' } }),
-      );
-      expect((await said('booking')).at(-1)).toBe('From Vienna.');
+      const config = { configurable: { thread_id: 'asked' }, durability: 'sync' as const };
+      await tenants.run('acme', () => graph.invoke({ messages: [['user', 'When does it leave?']] }, config));
+      expect(await said('asked')).toEqual(['When does it leave?', '', 'It leaves at 7:40.', 'At 7:40.']);
+      expect(model.prompts.map((prompt) => prompt.map(({ text }) => text).slice(1))).toEqual([
+        ['When does it leave?', 'When does it leave?'],
+        ['When does it leave?', '', 'It leaves at 7:40.', 'When does it leave?'],
+      ]);
     });
 
     it('import memories of another service, once however often they are run', async () => {

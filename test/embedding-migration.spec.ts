@@ -260,6 +260,27 @@ describeOnEachEngine('a change of the embedding model', (createDatabase) => {
     expect((await home.rows('acme')).flatMap(({ spaces }) => spaces ?? [])).toEqual(Array(4).fill(OLD_SPACE));
   });
 
+  it('leaves no vector of a space that is dropped, wherever a page of 2,000 ends', async () => {
+    const service = await home.serve();
+    const { memoryId } = await store(service.as('dropped'), 'I stay where I am.');
+    await service.stop();
+    // One in the tenant's own space, and 1,500 in that and another one: a page ends between the two of a chunk.
+    await home.sql(`
+      INSERT INTO shared.memory_embeddings (tenant_id, agent_id, memory_id, chunk, model, signs, embedding)
+      SELECT tenant_id, 'b', id, 0, unnest(ARRAY[model, 'zombie/256']), signs, embedding
+        FROM shared.memory_embeddings, (SELECT gen_random_uuid() AS id FROM generate_series(1, 1500)) AS memories
+       WHERE tenant_id = 'dropped' AND memory_id = '${memoryId}'`);
+    expect(await home.answer<DropAnswer>('drop', '--space', 'zombie/256', '--tenant', 'dropped')).toEqual({
+      ...{ space: 'zombie/256', tenants: 1, vectors: 1_500 },
+    });
+    expect(
+      await home.sql<{ model: string; count: number }>(
+        `SELECT model, count(*)::int FROM shared.memory_embeddings WHERE tenant_id = 'dropped' GROUP BY 1`,
+      ),
+    ).toEqual([{ model: OLD_SPACE, count: 1_501 }]);
+    await home.sql(`DELETE FROM shared.memory_embeddings WHERE tenant_id = 'dropped' AND agent_id = 'b'`);
+  });
+
   it('is refused before anything is changed where the provider has no such model', async () => {
     const service = await home.serve();
     await store(service.as('refused'), 'Nothing happens to me.');
@@ -450,7 +471,7 @@ describeOnPostgres('a change of the embedding model under live traffic', () => {
     }
   });
 
-  it('goes on after a kill from where it was, as long as one is left', async () => {
+  it('goes on after a kill or a signal from where it was, as long as one is left', async () => {
     const memories = Array.from({ length: 900 }, (_, i) => ({ agentId: 'a', content: said(i, 9) }));
     const { status } = await serviceOf(0).as('killed').post('/v1/memories/batch', { memories });
     expect(status).toBe(201);
@@ -464,7 +485,10 @@ describeOnPostgres('a change of the embedding model under live traffic', () => {
     await Promise.all(services.map((service) => service.stop()));
     services = [];
     home.provider.delayMs = 300;
-    for (let kills = 0; kills < 2; kills += 1) {
+    for (const [signal, ending] of [
+      ['SIGKILL', [null, 'SIGKILL']],
+      ['SIGINT', [130, null]],
+    ] as const) {
       const before = await done();
       const command = spawn(
         process.execPath,
@@ -476,8 +500,8 @@ describeOnPostgres('a change of the embedding model under live traffic', () => {
       );
       const gone = once(command, 'exit');
       await eventually(async () => (await done()) > before);
-      command.kill('SIGKILL');
-      await gone;
+      command.kill(signal);
+      expect(await gone).toEqual(ending);
       expect(await done()).toBeLessThan(900);
       expect(
         await home.sql(`SELECT next_space FROM shared.recall_settings WHERE tenant_id = 'killed'`),

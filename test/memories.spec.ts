@@ -133,6 +133,15 @@ describeOnEachEngine('memories', (createDatabase) => {
     expect(source.body).toMatchObject({ content: 'green pears', metadata: {}, source: { speaker: 'Bo' } });
   });
 
+  it('refuses what is no field of a change', async () => {
+    const { memoryId } = await as(() => memory.store({ agentId: 'a', content: 'unmoved' }));
+    await expect(as(() => memory.update(memoryId, { contents: 'moved' } as never))).rejects.toMatchObject({
+      code: 'invalid_input',
+      extensions: { violations: [{ field: 'contents' }] },
+    });
+    expect(await as(() => memory.get(memoryId))).toMatchObject({ content: 'unmoved', revision: 1 });
+  });
+
   it('deletes an entry with its embedding', async () => {
     const entry = await as(() => memory.store({ agentId: 'a', content: 'short-lived' }));
     expect((await acme.delete(`/v1/memories/${entry.memoryId}`)).status).toBe(204);

@@ -82,6 +82,27 @@ describeOnEachEngine('migrations', (createDatabase) => {
     });
 });
 
+/** From PostgreSQL 16 on, as the embedded engine is, who makes a role may give it to others and not become it. */
+it('let their owner become the roles that it makes', async () => {
+  const embedded = await EmbeddedEngine.open('memory://');
+  const source = new MigrationDataSource({ options: checkOptions({}), embedded, entities: [] });
+  await source.initialize();
+  const { pglite } = embedded;
+  await pglite.exec(`
+    CREATE EXTENSION vector;
+    CREATE ROLE builder CREATEROLE;
+    GRANT CREATE ON DATABASE ${(await source.query<[{ name: string }]>('SELECT current_database() AS name'))[0].name} TO builder;
+    ALTER SCHEMA shared OWNER TO builder;
+    SET SESSION AUTHORIZATION builder`);
+  await source.runMigrations();
+  for (const role of ['triptych_app', 'triptych_worker']) {
+    await source.query(`SET ROLE ${role}`);
+    await source.query('RESET ROLE');
+  }
+  await source.destroy();
+  await embedded.close();
+});
+
 it('lists every file of the folder', () => {
   const files = readdirSync('migrations').filter((file) => file.endsWith('.ts'));
   const timestamps = files.map((file) => file.split('-')[0]);

@@ -5,7 +5,11 @@ import { EmbeddingBacklog } from '../src/memory/embedding-backlog.js';
 import { PendingEmbeddings, type Claim } from '../src/memory/pending-embeddings.js';
 import { PendingFigures } from '../src/memory/pending-figures.js';
 import { vectorsOf } from '../src/recall/document-vectors.js';
+import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../src/config/options.js';
+import { Embedder } from '../src/embeddings/embedder.js';
+import { Embedders } from '../src/embeddings/embedders.js';
 import { LocalEmbedder } from '../src/embeddings/local-embedder.js';
+import { correlation, inRequest } from '../src/telemetry/correlation.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
@@ -83,6 +87,22 @@ class Home {
   async hurry(tenant: string): Promise<void> {
     await this.sql(`UPDATE shared.pending_embeddings SET due_at = now() WHERE tenant_id = '${tenant}'`);
     this.backlog.wake(tenant);
+  }
+}
+
+/** Of another space, and says when it is asked. */
+class RecordingEmbedder extends Embedder {
+  readonly model = 'triptych-local-0';
+  readonly dimensions = DIMENSIONS;
+  readonly #local = new LocalEmbedder(DIMENSIONS);
+
+  constructor(private readonly tell: () => void) {
+    super();
+  }
+
+  embed(texts: readonly string[]): Promise<number[][]> {
+    this.tell();
+    return this.#local.embed(texts);
   }
 }
 
@@ -295,6 +315,81 @@ describeOnEachEngine('memories stored while the embedding provider fails', (crea
     const change = await client.patch(`/v1/memories/${parked?.memoryId ?? ''}`, { content: 'an antidote' });
     expect(change.body).toMatchObject({ embeddingStatus: 'ready' });
     expect(await list(client, 'embeddingStatus=parked')).toEqual([]);
+  });
+
+  it('are parked, too, where the server fails for them as if it were away', async () => {
+    const client = home.service.as('choking');
+    home.provider.fail(AWAY);
+    const contents = ['one', 'two', 'the choking text', 'four', 'five'];
+    await storeMany(client, contents);
+    await store(home.service.as('choking-other'), 'waits behind it');
+    home.provider.heal();
+    home.provider.refuse((text) => text.includes('choking'), 500);
+    await home.drained('choking-other');
+    const failed = async (): Promise<Entry | undefined> => (await list(client, 'embeddingStatus=pending'))[0];
+    for (let attempt = 1; attempt < 5; attempt++) {
+      await eventually(async () => (await failed())?.embeddingFailure?.attempts === attempt);
+      expect(await list(client, 'embeddingStatus=ready')).toHaveLength(4);
+      await home.hurry('choking');
+    }
+    await eventually(async () => (await list(client, 'embeddingStatus=parked')).length === 1);
+    const [parked] = await list(client, 'embeddingStatus=parked');
+    expect(parked).toMatchObject({
+      content: 'the choking text',
+      embeddingFailure: { attempts: 5, reason: 'status 500, it failed' },
+    });
+    // Nobody's queries are kept from the server for it.
+    const metrics = (await home.service.send('GET', '/metrics')).text;
+    expect(metrics).toContain(`triptych_embedding_breaker{space="${SPACE}",state="closed"} 1`);
+    home.provider.heal();
+    await client.delete(`/v1/memories/${parked?.memoryId ?? ''}`);
+  });
+
+  it('have their turn though the server turns away another tenant each time', async () => {
+    home.provider.fail(AWAY);
+    await storeMany(home.service.as('limited-1'), ['limited', 'as well']);
+    await store(home.service.as('limited-2'), 'behind the limited');
+    await store(home.service.as('limited-3'), 'behind them all');
+    home.provider.heal();
+    home.provider.refuse((text) => text === 'limited', 429);
+    await home.drained('limited-2');
+    await home.drained('limited-3');
+    // Nothing counts, and nothing but that is asked.
+    expect(
+      await home.sql(`SELECT attempts FROM shared.pending_embeddings WHERE tenant_id = 'limited-1'`),
+    ).toEqual([{ attempts: 0 }, { attempts: 0 }]);
+    home.provider.heal();
+    await home.drained('limited-1');
+  });
+
+  it('are not embedded in the name of the request that left them', async () => {
+    home.provider.fail(AWAY);
+    const { memoryId } = await store(home.service.as('named'), 'in nobody else’s name');
+    home.provider.heal();
+    await home.drained('named');
+    // Of which the service itself has no embedder, so that its own worker leaves it alone.
+    const space = 'triptych-local-0/64';
+    await home.sql(
+      `INSERT INTO shared.pending_embeddings (tenant_id, memory_id, space) VALUES ('named', '${memoryId}', '${space}')`,
+    );
+    const names: unknown[] = [];
+    const recorder = new RecordingEmbedder(() => names.push(correlation().requestId));
+    const { app } = home.service;
+    const embedders = new Embedders(new LocalEmbedder(DIMENSIONS), ({ model }) =>
+      model === recorder.model ? recorder : undefined,
+    );
+    const parts = [app.get(Database), app.get<TriptychOptions>(TRIPTYCH_OPTIONS), embedders] as const;
+    const backlog = new EmbeddingBacklog(...parts, app.get(TenantContext));
+    inRequest({ requestId: 'of somebody' }, () => {
+      backlog.wake('named', space);
+    });
+    backlog.onApplicationBootstrap();
+    try {
+      await home.drained('named');
+    } finally {
+      await backlog.beforeApplicationShutdown();
+    }
+    expect(names).toEqual([undefined]);
   });
 
   it('come back when a worker that had them is gone, and what it does later is left alone', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { StartupError } from '../errors.js';
-import { checkOptions, loadOptions } from './load-options.js';
+import { checkOptions, inspectOptions, loadOptions } from './load-options.js';
 
 describe('loadOptions', () => {
   it('has a default for everything, the built-in embedder and the embedded engine included', () => {
@@ -52,17 +52,17 @@ describe('loadOptions', () => {
         LOG_LEVEL: 'loud',
         HOST: '0.0.0.0',
       });
-    for (const name of [
-      'PORT',
-      'EMBEDDINGS',
-      'EMBEDDING_DIMENSIONS',
-      'TOKEN_BUDGETS',
-      'DATABASE_URL',
-      'SPILL_OVER',
-      'LOG_LEVEL',
-      'HOST',
+    for (const problem of [
+      'PORT: must be a number$',
+      'EMBEDDINGS: ',
+      'EMBEDDING_DIMENSIONS: must be at least 8$',
+      'TOKEN_BUDGETS: must be a JSON object$',
+      'DATABASE_URL: ',
+      'SPILL_OVER: must be true or false$',
+      'LOG_LEVEL: ',
+      'HOST: ',
     ])
-      expect(problems).toThrow(new RegExp(`^ {2}${name}: `, 'm'));
+      expect(problems).toThrow(new RegExp(`^ {2}${problem}`, 'm'));
     expect(problems).toThrow(StartupError);
   });
 
@@ -102,6 +102,11 @@ describe('loadOptions', () => {
       expect(() => loadOptions({ JWT_JWKS_URL: url })).toThrow(/JWT_JWKS_URL: /);
     for (const url of ['http://127.0.0.1:1/jwks', 'http://[::1]/jwks', 'http://localhost/jwks'])
       expect(loadOptions({ JWT_JWKS_URL: url }).jwt.jwksUrl).toBe(url);
+    for (const user of ['me', 'me:secret', ':secret'])
+      for (const name of ['JWT_JWKS_URL', 'OPENAI_BASE_URL', 'SUMMARY_BASE_URL'])
+        expect(() => loadOptions({ [name]: `https://${user}@id.example/jwks` })).toThrow(
+          new RegExp(`${name}: must name no user`),
+        );
   });
 
   it('names all that AUTH_MODE=jwt lacks, beside problems of other settings', () => {
@@ -114,12 +119,48 @@ describe('loadOptions', () => {
   it('refuses what does not fit together', () => {
     expect(() => loadOptions({ HOST: '0.0.0.0' })).toThrow(/HOST: .*loopback/);
     expect(() => loadOptions({ EMBEDDINGS: 'openai' })).toThrow(/EMBEDDINGS: .*OPENAI_API_KEY/);
-    expect(() => loadOptions({ TOKEN_BUDGETS: '{"fast":8000}' })).toThrow(/TOKEN_BUDGETS: .*default tier/);
+    for (const environment of [{ TOKEN_BUDGETS: '{"fast":8000}' }, { DEFAULT_TIER: 'resoning' }])
+      expect(() => loadOptions(environment)).toThrow(
+        /DEFAULT_TIER: "res?\w+" is none of the tiers of TOKEN_BUDGETS: fast/,
+      );
     const shares = '{"systemPrompt":0.5,"sessionHistory":0.5,"relevantContext":0.5,"taskAndBuffer":0.5}';
     expect(() => loadOptions({ BUDGET_SHARES: shares })).toThrow(/BUDGET_SHARES: .*add up to 1/);
     expect(() => loadOptions({ BUDGET_SHARES: '{"systemPrompt":2}' })).toThrow(
       /BUDGET_SHARES\.systemPrompt: /,
     );
+  });
+});
+
+describe('inspectOptions', () => {
+  const others = { DATABASE_URL: 'postgres://db.example/db', AUTH_MODE: 'api-key', RECEIPTS_KEPT: '7' };
+
+  it.each([
+    ['a misspelt tier', { DEFAULT_TIER: 'resoning' }, ['DEFAULT_TIER']],
+    ['tiers without the default one', { TOKEN_BUDGETS: '{"fast":8000}' }, ['DEFAULT_TIER']],
+    [
+      'tiers without the default one, and a misspelt one',
+      { TOKEN_BUDGETS: '{"fast":8000}', DEFAULT_TIER: 'fats' },
+      ['DEFAULT_TIER'],
+    ],
+    ['a number that is none', { RATE_LIMIT: 'lots' }, ['RATE_LIMIT']],
+    ['a provider that needs more', { EMBEDDINGS: 'openai' }, ['EMBEDDINGS']],
+    ['a model that needs more', { SUMMARY_MODEL: 'gpt' }, ['SUMMARY_MODEL']],
+  ])('leaves the other settings in force beside %s', (_what, environment, names) => {
+    const { options, problems } = inspectOptions({ ...others, ...environment });
+    expect(problems.map(({ name }) => name)).toEqual(names);
+    expect(options).toEqual(loadOptions(others));
+  });
+
+  it('leaves a paid provider alone for want of an issuer', () => {
+    const local = { EMBEDDINGS: 'local', OPENAI_API_KEY: 'sk-key', DATABASE_URL: others.DATABASE_URL };
+    const { options, problems } = inspectOptions({ ...local, AUTH_MODE: 'jwt', RATE_LIMIT: 'lots' });
+    expect(problems.map(({ name }) => name).sort()).toEqual([
+      'JWT_AUDIENCE',
+      'JWT_ISSUER',
+      'JWT_JWKS_URL',
+      'RATE_LIMIT',
+    ]);
+    expect(options).toEqual(loadOptions(local));
   });
 });
 

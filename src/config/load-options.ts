@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
+import type { z } from 'zod';
 import { StartupError } from '../errors.js';
 import { deepFreeze, optionsSchema, type TriptychOptions, type TriptychSettings } from './options.js';
 
@@ -53,6 +54,7 @@ const VARIABLES: readonly (readonly [name: string, path: string, parse: Parse])[
   ['EMBEDDING_DIMENSIONS', 'embeddings.dimensions', number],
   ['EMBEDDING_TIMEOUT_MS', 'embeddings.timeoutMs', number],
   ['EMBEDDING_CONCURRENCY', 'embeddings.concurrency', number],
+  ['EMBEDDING_BATCH_SIZE', 'embeddings.batchSize', number],
   ['TEXT_SEARCH', 'recall.textSearch', text],
   ['RECALL_TIMEOUT_MS', 'recall.timeoutMs', number],
   ['RECEIPTS_KEPT', 'receipts.kept', number],
@@ -107,25 +109,54 @@ export interface InspectedOptions {
   readonly problems: readonly { readonly name: string; readonly message: string }[];
 }
 
-/** Those of which others are needed, and that are told instead of these. */
-const DEMANDING = ['AUTH_MODE', 'EMBEDDINGS', 'SUMMARY_MODEL'];
+/** How a kind of value is called to someone who writes variables, which are all text. */
+const KINDS: Readonly<Record<string, string>> = {
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a JSON object',
+  record: 'a JSON object',
+};
+
+/** What zod says of these is for whoever programs. */
+const inWords: z.core.$ZodErrorMap = (issue) => {
+  const { code, input } = issue;
+  if (code === 'invalid_type' && input !== undefined) {
+    const kind = KINDS[String(issue.expected)];
+    return kind && `must be ${kind}`;
+  }
+  if (typeof input !== 'number') return undefined;
+  if (code === 'too_small') return `must be at least ${String(issue.minimum)}`;
+  return code === 'too_big' ? `must be at most ${String(issue.maximum)}` : undefined;
+};
+
+/** Of a variable that may be told without being set: the one that asks for it, or for another one than its default. */
+const ASKED_FOR_BY: Readonly<Record<string, string>> = {
+  JWT_ISSUER: 'AUTH_MODE',
+  JWT_AUDIENCE: 'AUTH_MODE',
+  JWT_JWKS_URL: 'AUTH_MODE',
+  DEFAULT_TIER: 'TOKEN_BUDGETS',
+};
 
 /** As {@link loadOptions}, for whoever has to go on whatever the settings are. */
 export function inspectOptions(environment: NodeJS.ProcessEnv): InspectedOptions {
   let problems: InspectedOptions['problems'] | undefined;
-  let names: readonly string[] = [];
   for (let left = environment; ;) {
-    const result = optionsSchema.safeParse(settingsOf(left));
+    const result = optionsSchema.safeParse(settingsOf(left), { error: inWords });
     if (result.success) return { options: deepFreeze(result.data), problems: problems ?? [] };
     const found = result.error.issues.map(({ path, message }) => ({
       name: nameOfVariable(path.join('.')),
       message,
     }));
     problems ??= found;
-    const wrong = found.map(({ name }) => name.split('.')[0] ?? name).filter((name) => left[name]);
-    // What is missing cannot be left out: then what needs it is, and in the end everything.
-    names = wrong.length > 0 ? wrong : names === DEMANDING ? Object.keys(left) : DEMANDING;
-    left = Object.fromEntries(Object.entries(left).filter(([name]) => !names.includes(name)));
+    const wrong = found.flatMap(({ name: told }) => {
+      const [name = told] = told.split('.');
+      // What is missing cannot be left out: then what asks for it is.
+      return [name, ASKED_FOR_BY[name] ?? ''].find((one) => left[one]) ?? [];
+    });
+    left = Object.fromEntries(
+      Object.entries(left).filter(([name]) => wrong.length > 0 && !wrong.includes(name)),
+    );
   }
 }
 
@@ -150,7 +181,7 @@ export function checkOptions(
   settings: TriptychSettings | Record<string, unknown> = {},
   nameOf: (path: string) => string = (path) => path,
 ): TriptychOptions {
-  const result = optionsSchema.safeParse(settings);
+  const result = optionsSchema.safeParse(settings, { error: inWords });
   if (result.success) return deepFreeze(result.data);
   const problems = result.error.issues.map(({ path, message }) => `  ${nameOf(path.join('.'))}: ${message}`);
   throw new StartupError(`The settings are not acceptable:\n${problems.join('\n')}\nSee .env.example.`);

@@ -40,6 +40,17 @@ function isConfidential(url: string): boolean {
   return protocol === 'https:' || LOOPBACK.has(hostname.replace(/^\[|\]$/g, ''));
 }
 
+/** `fetch` takes no address with a user or a password, so no key would ever be read. */
+function namesNobody(url: string): boolean {
+  if (!URL.canParse(url)) return true; // told by the check of its form
+  const { username, password } = new URL(url);
+  return username === '' && password === '';
+}
+
+const serverUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(namesNobody, { error: 'must name no user and no password: no request can be made with them' });
+
 const settingsSchema = z.strictObject({
   /** Where the standalone service listens; unused inside a host application. */
   http: z
@@ -94,8 +105,7 @@ const settingsSchema = z.strictObject({
     .strictObject({
       issuer: z.string().min(1).optional(),
       audience: z.string().min(1).optional(),
-      jwksUrl: z
-        .url({ protocol: /^https?$/ })
+      jwksUrl: serverUrl
         .refine(isConfidential, { error: 'must be https, or http on a loopback address' })
         .optional(),
       algorithms: z.array(z.enum(ALGORITHMS)).min(1).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
@@ -121,12 +131,14 @@ const settingsSchema = z.strictObject({
       /** Absent: `openai` when a key or a base URL is given. */
       provider: z.enum(['local', 'openai']).optional(),
       apiKey: z.string().min(1).optional(),
-      baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+      baseUrl: serverUrl.optional(),
       model: z.string().min(1).max(200).default('text-embedding-3-small'),
       dimensions: z.int().min(MIN_DIMENSIONS).max(MAX_DIMENSIONS).default(1536),
       timeoutMs: z.int().min(100).max(600_000).default(10_000),
       /** Requests to the embeddings server at once, of documents, and as many of queries. */
       concurrency: z.int().min(1).max(1_000).default(16),
+      /** Texts in one request to the embeddings server. */
+      batchSize: z.int().min(1).max(512).default(128),
     })
     .refine(({ provider, apiKey, baseUrl }) => provider !== 'openai' || apiKey || baseUrl, {
       error: 'openai needs OPENAI_API_KEY or OPENAI_BASE_URL',
@@ -166,7 +178,7 @@ const settingsSchema = z.strictObject({
       /** For one request to the model, in milliseconds, retries included. */
       timeoutMs: z.int().min(100).max(600_000).default(60_000),
       /** Absent: `embeddings.baseUrl`, and with it `embeddings.apiKey`. */
-      baseUrl: z.url({ protocol: /^https?$/ }).optional(),
+      baseUrl: serverUrl.optional(),
       /** Absent: `embeddings.apiKey`, unless `summary.baseUrl` names another server. */
       apiKey: z.string().min(1).optional(),
     })
@@ -203,9 +215,11 @@ const settingsSchema = z.strictObject({
       model: z.string().min(1).max(200).optional(),
     })
     .refine(({ tiers, defaultTier }) => Object.hasOwn(tiers, defaultTier), {
-      error: ({ input }) =>
-        `must contain the default tier "${(input as { defaultTier: string }).defaultTier}"`,
-      path: ['tiers'],
+      error: ({ input }) => {
+        const { tiers, defaultTier } = input as { tiers: object; defaultTier: string };
+        return `"${defaultTier}" is none of the tiers of TOKEN_BUDGETS: ${Object.keys(tiers).join(', ')}`;
+      },
+      path: ['defaultTier'],
     })
     .prefault({}),
   /** The Model Context Protocol at `/mcp` of the standalone service; unused inside a host application. */

@@ -147,15 +147,16 @@ export class ContextManager {
     };
     if (this.database.isInUnitOfWork) this.database.afterCommit(offer);
     else offer();
+    const compiled = request.format === undefined ? context : withPrompt(context, request.format);
     this.#logger.log({
       event: 'context_compiled',
       tenantId,
-      tier: context.budget.tier,
-      tokenUsage: context.tokenUsage,
-      budget: context.budget,
-      degraded: context.degraded.map(({ code }) => code),
+      tier: compiled.budget.tier,
+      tokenUsage: compiled.tokenUsage,
+      budget: compiled.budget,
+      degraded: compiled.degraded.map(({ code }) => code),
     });
-    return request.format === undefined ? context : withPrompt(context, request.format);
+    return compiled;
   }
 
   /** See {@link LongTermMemory.store}. */
@@ -177,16 +178,18 @@ export class ContextManager {
     return { counter, safetyFactor, ...(of.model !== undefined && { model: of.model }) };
   }
 
-  /** In turns, what was stored with the counts of another encoding than the model's. */
+  /** In turns: what was stored with the counts of another encoding than the model's, and messages that were recalled. */
   async #count(messages: StoredMessage[], memories: RelevantMemory[], counting: Counting): Promise<void> {
     const { counter } = counting;
-    if (counter.encoding === this.counter.encoding) return;
+    const isStored = counter.encoding === this.counter.encoding;
+    for (const relevant of memories)
+      if (!isStored || relevant.tokens === undefined)
+        relevant.tokens = await counter.countInTurns([memoryLine(relevant.memory)]);
+    if (isStored) return;
     for (const message of messages) {
       const { id: _, seq: _1, tokens: _2, createdAt: _3, ...counted } = message;
       message.tokens = await countMessageInTurns(counter, counted);
     }
-    for (const relevant of memories)
-      relevant.tokens = await counter.countInTurns([memoryLine(relevant.memory)]);
     counting.isCounted = true;
   }
 

@@ -1,5 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
+import { ConnectionSlots } from '../database/connection-slots.js';
+import { Database } from '../database/database.js';
 import { TriptychError } from '../errors.js';
 import { LongTermMemory } from '../memory/long-term-memory.js';
 import { MAX_CONTENT } from '../memory/memory-input.js';
@@ -10,7 +12,6 @@ import { textOf } from '../session/message-text.js';
 import type { Degradation } from '../recall/degradation.js';
 import type { RelevantMemory } from '../working-context/working-context.js';
 import { ContextSearch, type FoundItem, type ScoredMessage, type SearchScope } from './context-search.js';
-import { SearchSlots } from './search-slots.js';
 
 export interface RecallRequest {
   /** What memories are searched by. */
@@ -35,21 +36,23 @@ const THREAD_FACTOR = 4;
 
 /**
  * Recalls what a working context offers its model, and never fails with it: a context without memories is better than none.
- * Searches take half of the connections at most, also those that nobody waits for any more.
+ * Searches take half of the connections at most, also those that nobody waits for any more; while they wait for the
+ * provider of embeddings they take none.
  */
 @Injectable()
 export class ContextRecall {
   readonly #logger = new Logger(ContextRecall.name);
   readonly #timeoutMs: number;
-  readonly #slots: SearchSlots;
+  readonly #slots: ConnectionSlots;
 
   constructor(
     private readonly memory: LongTermMemory,
     private readonly search: ContextSearch,
+    @Inject(Database) private readonly database: Database,
     @Inject(TRIPTYCH_OPTIONS) { recall: { timeoutMs }, database: { poolSize } }: TriptychOptions,
   ) {
     this.#timeoutMs = timeoutMs;
-    this.#slots = new SearchSlots(Math.max(1, Math.floor(poolSize / 2)));
+    this.#slots = new ConnectionSlots(Math.max(1, Math.floor(poolSize / 2)));
   }
 
   /**
@@ -71,19 +74,19 @@ export class ContextRecall {
       });
     });
     try {
-      // What comes after the deadline is of no use; `#recall` tells of its own failures.
-      const found = this.#slots.run(() => this.#recall(request), late.signal);
-      return (await Promise.race([found, deadline])) ?? (await deadline);
+      const found = this.database.through(this.#slots, late.signal, () => this.#recall(request, late.signal));
+      return await Promise.race([found, deadline]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #recall(request: RecallRequest): Promise<RecalledMemories> {
+  async #recall(request: RecallRequest, late: AbortSignal): Promise<RecalledMemories> {
     try {
       return await this.#search(request);
     } catch (error) {
-      return this.#without(error);
+      // What comes after the deadline, a failure too, is of no use to anybody.
+      return late.aborted ? NOTHING : this.#without(error);
     }
   }
 
@@ -120,12 +123,12 @@ export class ContextRecall {
       const { results, degraded } = await this.memory.find(query, { ...options, limit });
       return { memories: results, degraded };
     }
-    const found = await this.search.find(query, {
-      ...options,
-      scope,
-      threadId,
-      limit: Math.min(MAX_RESULTS, THREAD_FACTOR * limit),
-    });
+    const found = await this.search.find(
+      query,
+      { ...options, scope, threadId, limit: Math.min(MAX_RESULTS, THREAD_FACTOR * limit) },
+      // The rest of the time is for what the words say.
+      { embedWithinMs: this.#timeoutMs / 2 },
+    );
     return { memories: found.results.map(asMemory), degraded: found.degraded };
   }
 }

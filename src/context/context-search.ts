@@ -70,16 +70,21 @@ export class ContextSearch {
    * What says most about `query`, best first. `agentId` restricts the memories, `filter` all: a message is of no agent, has no
    * metadata, and was said when it was appended. `asOf` leaves out messages that came later. While nothing can be
    * embedded, words alone find it, and `degraded` says so.
+   * @param embedWithinMs how long the vectors of messages are waited for that nobody searched yet
    * @throws InvalidInputError, TenantRequiredError
    */
-  async find(query: string, options: ContextSearchOptions = {}): Promise<FoundItems> {
+  async find(
+    query: string,
+    options: ContextSearchOptions = {},
+    { embedWithinMs }: { embedWithinMs?: number } = {},
+  ): Promise<FoundItems> {
     const tenantId = this.tenants.require();
     const threadId = requireScope(options);
     const { limit, mode, ...among } = validateSearch(query, options);
     const { filter, asOf } = among;
     if (threadId === undefined) return this.#memories.find(query, { limit, mode, ...among });
     const memories = placesOf(among);
-    const { isWhole, ...made } = await this.#messages.index(threadId, mode);
+    const { isWhole, ...made } = await this.#messages.index(threadId, mode, embedWithinMs);
     // Of messages without vectors none would be found by meaning, and the others would go before them.
     const channel = made.degraded.length > 0 ? 'lexical' : mode;
     const request = { tenantId, query, limit, mode: channel, condition: memories.condition };

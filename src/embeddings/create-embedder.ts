@@ -21,6 +21,8 @@ export interface EmbeddingsOptions {
   readonly queryTimeoutMs?: number;
   /** Requests to the provider at once, of documents, and as many of queries. Default 16. */
   readonly concurrency?: number;
+  /** Texts in one request to the provider. Default 128. */
+  readonly batchSize?: number;
 }
 
 /**
@@ -56,9 +58,9 @@ function requesting(
   options: EmbeddingsOptions,
   { model, dimensions }: Pick<Embedder, 'model' | 'dimensions'>,
 ): OpenAIEmbedder {
-  const { apiKey, baseUrl: baseURL, timeoutMs = 10_000 } = options;
+  const { apiKey, baseUrl: baseURL, timeoutMs = 10_000, batchSize } = options;
   const queryTimeoutMs = queryTimeoutOf(options);
-  return new OpenAIEmbedder({ apiKey, baseURL, model, dimensions, timeoutMs, queryTimeoutMs });
+  return new OpenAIEmbedder({ apiKey, baseURL, model, dimensions, timeoutMs, queryTimeoutMs, batchSize });
 }
 
 function queryTimeoutOf({ timeoutMs = 10_000, queryTimeoutMs = timeoutMs }: EmbeddingsOptions): number {

@@ -1,3 +1,5 @@
+import type { RequestLimit } from './request-limit.js';
+
 /** What a text is to the search: something stored, or something asked. Some models embed the two differently. */
 export type EmbeddingKind = 'document' | 'query';
 
@@ -20,8 +22,11 @@ export abstract class Embedder {
   /** Names the vector space: vectors of two models are not comparable. */
   abstract readonly model: string;
 
-  /** Length of every vector, the same as the column that stores them. */
+  /** Length of every vector; those of two lengths are as little comparable as those of two models. */
   abstract readonly dimensions: number;
+
+  /** What one request takes; absent of an embedder that asks nobody. What is asked beyond that takes several. */
+  readonly requestLimit?: RequestLimit;
 
   /**
    * One finite vector of `dimensions` numbers and unit length per text, in the order of the texts; `[]` for `[]`.

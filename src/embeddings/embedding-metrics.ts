@@ -1,7 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Meter } from '../telemetry/meter.js';
-import type { Embedder } from './embedder.js';
+import type { Embedders } from './embedders.js';
 import { GuardedEmbedder } from './guarded-embedder.js';
+import { vectorSpaceOf } from './vector-space.js';
 
 const STATES = ['closed', 'half-open', 'open'] as const;
 
@@ -9,7 +10,8 @@ const STATES = ['closed', 'half-open', 'open'] as const;
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** How the embeddings server does; none of the built-in embedder. */
-export function measureEmbeddings(registry: Registry, embedder: Embedder, meter: Meter): void {
+export function measureEmbeddings(registry: Registry, embedders: Embedders, meter: Meter): void {
+  const embedder = embedders.default;
   if (!(embedder instanceof GuardedEmbedder)) return;
   const registers = [registry];
   new Counter({
@@ -25,11 +27,14 @@ export function measureEmbeddings(registry: Registry, embedder: Embedder, meter:
   });
   new Gauge({
     name: 'triptych_embedding_breaker',
-    help: '1 for the state that the circuit breaker of the embeddings server is in.',
-    labelNames: ['state'],
+    help: '1 for the state that the circuit breaker of the embeddings server is in, of each space of vectors.',
+    labelNames: ['space', 'state'],
     registers,
     collect() {
-      for (const state of STATES) this.set({ state }, embedder.state.name === state ? 1 : 0);
+      for (const known of embedders.known)
+        if (known instanceof GuardedEmbedder)
+          for (const state of STATES)
+            this.set({ space: vectorSpaceOf(known), state }, known.state.name === state ? 1 : 0);
     },
   });
   const lines = (name: string, help: string, of: 'running' | 'waiting' | 'places') =>

@@ -5,6 +5,7 @@ import { inClientSpan } from '../telemetry/spans.js';
 import { Bulkhead } from './bulkhead.js';
 import { Embedder, type EmbeddingKind } from './embedder.js';
 import { ProviderBreaker, type BreakerOptions, type BreakerState } from './provider-breaker.js';
+import type { RequestLimit } from './request-limit.js';
 
 /** An embedder that asks a provider, and says how it parts texts into requests. */
 export interface RequestingEmbedder extends Embedder {
@@ -62,6 +63,7 @@ interface Lanes {
 export class GuardedEmbedder extends Embedder {
   readonly model: string;
   readonly dimensions: number;
+  override readonly requestLimit: RequestLimit | undefined;
   readonly #breaker: ProviderBreaker;
   readonly #lanes: Lanes;
 
@@ -73,6 +75,7 @@ export class GuardedEmbedder extends Embedder {
     super();
     this.model = embedder.model;
     this.dimensions = embedder.dimensions;
+    this.requestLimit = embedder.requestLimit;
     const { concurrency, waitMs, breaker } = options;
     this.#breaker = new ProviderBreaker(breaker);
     const bulkhead = (kind: EmbeddingKind): Bulkhead =>

@@ -1,3 +1,4 @@
+import { requestsOf, type RequestLimit } from './request-limit.js';
 import { EmbeddingsUnavailableError, InvalidEmbeddingError, InvalidInputError } from '../errors.js';
 import { OpenAIFailure } from '../openai/openai-failure.js';
 import { OpenAIServer } from '../openai/openai-server.js';
@@ -21,14 +22,14 @@ export interface OpenAIEmbedderOptions {
   readonly batchSize?: number;
 }
 
-/** Well above 128 vectors of 8,192 dimensions written out as text. */
+/** Above 512 vectors of 4,000 dimensions written out as text. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 const NAMES = {
   apiKey: 'OPENAI_API_KEY',
   baseURL: 'OPENAI_BASE_URL',
   model: 'EMBEDDING_MODEL',
-  request: 'EMBEDDING_MODEL, EMBEDDING_DIMENSIONS and the length of the texts',
+  request: 'EMBEDDING_MODEL, EMBEDDING_DIMENSIONS, EMBEDDING_BATCH_SIZE and the length of the texts',
 };
 
 /**
@@ -52,14 +53,14 @@ export class OpenAIEmbedder extends Embedder {
   readonly dimensions: number;
   private readonly server: OpenAIServer;
   private readonly timeoutMs: Readonly<Record<EmbeddingKind, number>>;
-  private readonly batchSize: number;
+  override readonly requestLimit: RequestLimit;
 
   /** @throws StartupError when neither key nor base URL is given, or one of them cannot be used */
   constructor(options: OpenAIEmbedderOptions) {
     super();
     this.model = options.model;
     this.dimensions = options.dimensions;
-    this.batchSize = options.batchSize ?? 128;
+    this.requestLimit = { texts: options.batchSize ?? 128, length: MAX_BATCH_LENGTH };
     const { timeoutMs = 10_000, queryTimeoutMs = timeoutMs } = options;
     this.timeoutMs = { document: timeoutMs, query: Math.min(queryTimeoutMs, timeoutMs) };
     this.server = new OpenAIServer({
@@ -90,21 +91,7 @@ export class OpenAIEmbedder extends Embedder {
     const empty = texts.indexOf('');
     if (empty >= 0) throw new InvalidInputError([{ field: `texts.${empty}`, message: 'must not be empty' }]);
 
-    const batches: string[][] = [];
-    let batch: string[] = [];
-    let length = 0;
-    for (const text of texts) {
-      const full = batch.length === this.batchSize || length + text.length > MAX_BATCH_LENGTH;
-      if (full && batch.length > 0) {
-        batches.push(batch);
-        batch = [];
-        length = 0;
-      }
-      batch.push(text);
-      length += text.length;
-    }
-    if (batch.length > 0) batches.push(batch);
-    return batches;
+    return requestsOf(texts, (text) => [text], this.requestLimit);
   }
 
   /** The `data` member of the answer, unchecked. */
@@ -129,9 +116,13 @@ export class OpenAIEmbedder extends Embedder {
     } catch (error) {
       if (!(error instanceof OpenAIFailure)) throw error;
       if (error.kind === 'unusable') throw new InvalidEmbeddingError(error.message);
+      const { status = 0, retryAfterMs } = error;
+      const isOfContent = REFUSALS_OF_CONTENT.has(status);
       throw new EmbeddingsUnavailableError(error.message, {
-        isOfContent: REFUSALS_OF_CONTENT.has(error.status ?? 0),
-        retryAfter: error.retryAfterMs === undefined ? undefined : wholeSeconds(error.retryAfterMs),
+        isOfContent,
+        // No answer, or a failure of the server's that does not say when it is over.
+        mayBeOfContent: isOfContent || ((status === 0 || status >= 500) && retryAfterMs === undefined),
+        retryAfter: retryAfterMs === undefined ? undefined : wholeSeconds(retryAfterMs),
       });
     }
   }

@@ -8,7 +8,7 @@ import type { TenantSpaceRow } from './space-migration.js';
 
 /** Rows that are looked at in one transaction. */
 const BATCH = 2_000;
-const FIRST = { agentId: '', memoryId: '00000000-0000-0000-0000-000000000000', chunk: -1 };
+const FIRST = { agentId: '', memoryId: '00000000-0000-0000-0000-000000000000', chunk: -1, model: '' };
 /** Of tenants that still use a space. */
 const MOST_NAMED = 5;
 
@@ -63,16 +63,17 @@ async function dropOfTenant(
       last.agentId,
       last.memoryId,
       last.chunk,
+      last.model,
       BATCH,
       defaultSpace,
     ];
     const [row]: Row[] = await database.query<Row>(DROP_VECTORS, parameters);
     if (row?.isUsed) throw inUse(space, [tenantId]);
     vectors += row?.dropped ?? 0;
-    const { agentId, memoryId, chunk } = row ?? FIRST;
+    const { agentId, memoryId, chunk, model } = row ?? FIRST;
     last =
-      row && agentId !== null && memoryId !== null && chunk !== null
-        ? { agentId, memoryId, chunk }
+      row && agentId !== null && memoryId !== null && chunk !== null && model !== null
+        ? { agentId, memoryId, chunk, model }
         : undefined;
   }
   await database.query(FORGET_PREVIOUS, [tenantId, space]);

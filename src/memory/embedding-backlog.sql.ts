@@ -68,6 +68,10 @@ export const HOLD_DUE = `
    WHERE tenant_id = $1 AND space = $2 AND parked_at IS NULL AND due_at <= now()
    ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED`;
 
+/** One of those that are due, or will be: $1 tenant, $2 space. */
+export const READ_WAITING = `
+  SELECT 1 FROM shared.pending_embeddings WHERE tenant_id = $1 AND space = $2 AND parked_at IS NULL LIMIT 1`;
+
 /** Claims memories that are held: $1 tenant, $2 space, $3 ids, $4 the claim, $5 for how many milliseconds. */
 export const CLAIM = `
   UPDATE shared.pending_embeddings SET claim = $4, due_at = now() + $5 * interval '1 ms'
@@ -193,6 +197,7 @@ export const RETRY = `
     UPDATE shared.agent_memories SET embedding_status = 'pending'
      WHERE tenant_id = $1 AND embedding_status = 'parked' AND ${IS_HELD}
   )
-  UPDATE shared.pending_embeddings SET parked_at = NULL, attempts = 0, due_at = now(), claim = NULL
+  UPDATE shared.pending_embeddings
+     SET claim = NULL, due_at = now(), attempts = 0, reason = NULL, failed_at = NULL, parked_at = NULL
    WHERE tenant_id = $1 AND parked_at IS NOT NULL AND ${IS_HELD}
   RETURNING memory_id AS "memoryId"`;

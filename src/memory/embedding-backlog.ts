@@ -10,6 +10,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TRIPTYCH_OPTIONS, type TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
+import { INSUFFICIENT_PRIVILEGE } from '../database/sql-states.js';
 import { Embedders } from '../embeddings/embedders.js';
 import { EmbeddingsUnavailableError } from '../errors.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
@@ -23,8 +24,6 @@ import {
 } from './embedding-worker.js';
 
 export const BACKLOG_PACE = Symbol('BACKLOG_PACE');
-
-const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
  * Gives memories that were stored while the embedding provider failed their vectors, and those that are being migrated
@@ -96,9 +95,9 @@ export class EmbeddingBacklog implements OnApplicationBootstrap, BeforeApplicati
     try {
       const { database, tenants } = this;
       const embedder = this.embedders.of(space);
-      const worker = new EmbeddingWorker({
-        ...{ database, tenants, embedder, timeoutMs: this.#timeoutMs, pace: this.#pace },
-      });
+      const parts = { database, tenants, embedder, timeoutMs: this.#timeoutMs, pace: this.#pace };
+      // It may be a request that asks for it first, whose id and turn are none of the worker's.
+      const worker = this.#outside.runInAsyncScope(() => new EmbeddingWorker(parts));
       this.#workers.set(space, worker);
       if (this.#isStarted && !this.#stop.signal.aborted) worker.start();
       return worker;

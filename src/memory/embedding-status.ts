@@ -1,5 +1,6 @@
 import type { TriptychOptions } from '../config/options.js';
 import { Database } from '../database/database.js';
+import { INSUFFICIENT_PRIVILEGE } from '../database/sql-states.js';
 import { NotFoundError, StartupError } from '../errors.js';
 import { currentTenant, TenantContext } from '../tenancy/tenant-context.js';
 import { COUNT_BY_TENANT, COUNT_OF_TENANT, READ_PARKED, RETRY } from './embedding-backlog.sql.js';
@@ -7,7 +8,6 @@ import { READ_TENANTS } from './space-migration.sql.js';
 
 /** Parked memories that are shown of a tenant. */
 const MOST_SHOWN = 100;
-const INSUFFICIENT_PRIVILEGE = '42501';
 
 export interface TenantStatus {
   tenantId: string;
@@ -55,6 +55,7 @@ export interface StatusAnswer {
 export interface RetryAnswer {
   /** Memories that are tried again. */
   retried: number;
+  /** Of so many tenants. */
   tenants: number;
 }
 
@@ -108,14 +109,17 @@ export async function retryParked(
   const parked = (await tenantsOf(database, tenantId)).filter(
     (tenant) => tenant.parked + tenant.migratingParked > 0,
   );
-  let retried = 0;
-  for (const tenant of parked) {
-    const parameters = [tenant.tenantId, memoryId ?? null];
-    const rows = await new TenantContext().run(tenant.tenantId, () => database.query(RETRY, parameters));
-    retried += rows.length;
+  const answer = { retried: 0, tenants: 0 };
+  for (const { tenantId: id } of parked) {
+    const rows = await new TenantContext().run(id, () =>
+      database.query<{ memoryId: string }>(RETRY, [id, memoryId ?? null]),
+    );
+    // A memory may be parked in two spaces.
+    answer.retried += new Set(rows.map((row) => row.memoryId)).size;
+    if (rows.length > 0) answer.tenants += 1;
   }
-  if (memoryId !== undefined && retried === 0) throw new NotFoundError('parked memory');
-  return { retried, tenants: parked.length };
+  if (memoryId !== undefined && answer.retried === 0) throw new NotFoundError('parked memory');
+  return answer;
 }
 
 /**

@@ -3,12 +3,14 @@ import { Logger } from '@nestjs/common';
 import { AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../database/database.js';
+import { INSUFFICIENT_PRIVILEGE } from '../database/sql-states.js';
 import type { Embedder } from '../embeddings/embedder.js';
 import { vectorSpaceOf } from '../embeddings/vector-space.js';
 import { inLinkedSpan } from '../telemetry/spans.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
 import { embedEach, reasonOf, type EmbeddingRound } from './embedding-rounds.js';
 import { PendingEmbeddings, type Claim } from './pending-embeddings.js';
+import { ProviderProbe } from '../embeddings/provider-probe.js';
 
 /** How the worker works; injected in place of the default where one is provided. Times in milliseconds. */
 export interface BacklogPace {
@@ -39,8 +41,6 @@ const LEASE_DEADLINES = 12;
 const TENANTS = 50;
 /** How long a shutdown waits for statements that are under way. */
 export const SHUTDOWN_MS = 3_000;
-
-const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** What came of a claim, or of several. */
 interface Turn {
@@ -77,11 +77,14 @@ export class EmbeddingWorker {
   readonly #outside = new AsyncResource('EmbeddingWorker');
   readonly #queue: PendingEmbeddings;
   readonly #embedder: Embedder;
+  readonly #probe: ProviderProbe;
   readonly #tenants: TenantContext;
   readonly #leaseMs: number;
   readonly #pace: BacklogPace;
-  /** Tenants of which this process knows that something is due. */
+  /** Tenants of which this process has just learned that something is due. */
   readonly #hinted = new Set<string>();
+  /** In a process that may not look for tenants: those of which it left something that may wait still, by their turns. */
+  readonly #remembered = new Set<string>();
   readonly #counts = { finished: 0, retried: 0, parked: 0 };
   #lastTenant = '';
   #mayDiscover = true;
@@ -90,6 +93,7 @@ export class EmbeddingWorker {
 
   constructor({ database, tenants, embedder, timeoutMs, pace = DEFAULT_PACE }: EmbeddingWorkerParts) {
     this.#embedder = embedder;
+    this.#probe = new ProviderProbe(embedder);
     this.#tenants = tenants;
     this.#pace = pace;
     this.#leaseMs = LEASE_DEADLINES * timeoutMs;
@@ -159,26 +163,36 @@ export class EmbeddingWorker {
   /** One claim of each tenant that has something due. */
   async #round(): Promise<Turn> {
     let outcome: Turn['outcome'] = 'nothing';
-    for (const tenantId of await this.#nextTenants()) {
+    const { hinted, due } = await this.#nextTenants();
+    for (const tenantId of new Set([...hinted, ...due])) {
       if (this.#stop.signal.aborted) break;
+      // Whatever comes of this turn, the next one is another tenant's.
+      if (due.includes(tenantId)) this.#lastTenant = tenantId;
+      if (this.#remembered.delete(tenantId)) this.#remembered.add(tenantId);
       const turn = await this.#tenants.run(tenantId, () => this.#turn());
-      if (turn.outcome === 'nothing') continue;
-      // There may be more, of which others may not know.
-      if (!this.#mayDiscover) this.#hinted.add(tenantId);
+      if (turn.outcome === 'nothing' && !this.#mayDiscover) await this.#forgetIfFinished(tenantId);
       if (turn.outcome === 'away') return turn;
-      outcome = 'done';
+      if (turn.outcome === 'done') outcome = 'done';
     }
     return { outcome };
   }
 
   /** From the tenant that had the last turn on, and from the beginning where there is none after it. */
-  async #nextTenants(): Promise<Iterable<string>> {
-    const hinted = [...this.#hinted];
-    this.#hinted.clear();
+  async #nextTenants(): Promise<{ hinted: readonly string[]; due: readonly string[] }> {
     const after = await this.#dueTenants(this.#lastTenant);
     const due = after.length > 0 || this.#lastTenant === '' ? after : await this.#dueTenants('');
-    this.#lastTenant = due.at(-1) ?? '';
-    return new Set([...hinted, ...due]);
+    if (due.length === 0) this.#lastTenant = '';
+    const hinted = [...this.#hinted];
+    this.#hinted.clear();
+    if (this.#mayDiscover) return { hinted, due };
+    for (const tenantId of hinted) this.#remembered.add(tenantId);
+    return { hinted: [...this.#remembered], due };
+  }
+
+  /** Who leaves something meanwhile says so after its commit, and has the tenant remembered anew. */
+  async #forgetIfFinished(tenantId: string): Promise<void> {
+    const isWaiting = await this.#tenants.run(tenantId, () => this.#queue.isWaiting());
+    if (!isWaiting) this.#remembered.delete(tenantId);
   }
 
   /** A login that may not become the worker's role is told so once; it goes on with what this process itself left. */
@@ -233,12 +247,13 @@ export class EmbeddingWorker {
   async #embedded(claim: Claim): Promise<EmbeddingRound | undefined> {
     const { signal } = this.#stop;
     let renewAt = Date.now() + this.#leaseMs / 2;
-    const round = embedEach(this.#embedder, claim.memories, async () => {
+    const beforeEach = async (): Promise<void> => {
       signal.throwIfAborted();
       if (Date.now() < renewAt) return;
       await this.#queue.renew(claim);
       renewAt = Date.now() + this.#leaseMs / 2;
-    });
+    };
+    const round = embedEach(this.#embedder, claim.memories, beforeEach, this.#probe);
     round.catch(() => undefined);
     return Promise.race([round, this.#stopped]);
   }

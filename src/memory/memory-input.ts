@@ -13,6 +13,7 @@ export const MAX_METADATA = 65_536;
 export const MAX_LABEL = 256;
 
 const FIELDS: ReadonlySet<string> = new Set(['agentId', 'content', 'metadata', 'source']);
+const CHANGEABLE: ReadonlySet<string> = new Set(['content', 'metadata', 'source', 'retracted']);
 
 /** What a caller stores. */
 export interface NewMemory {
@@ -31,7 +32,7 @@ export interface MemoryChange extends Partial<Pick<NewMemory, 'content' | 'metad
 /** @throws InvalidInputError that names the field */
 export function validateNewMemory(memory: NewMemory, at = ''): void {
   requireObject(memory, at.replace(/\.$/, '') || 'memory');
-  requireKnownFields(memory, at);
+  requireKnownFields(memory, FIELDS, at);
   requireText(memory.agentId, `${at}agentId`, MAX_AGENT_ID);
   validateContent(memory.content, `${at}content`);
   validateDetails(memory, at);
@@ -40,6 +41,7 @@ export function validateNewMemory(memory: NewMemory, at = ''): void {
 /** @throws InvalidInputError that names the field */
 export function validateChange(change: MemoryChange): void {
   requireObject(change, 'change');
+  requireKnownFields(change, CHANGEABLE);
   if (change.content !== undefined) validateContent(change.content, 'content');
   if (change.retracted !== undefined && typeof change.retracted !== 'boolean')
     throw new InvalidInputError([{ field: 'retracted', message: 'must be true or false' }]);
@@ -47,10 +49,11 @@ export function validateChange(change: MemoryChange): void {
 }
 
 /** What is misspelt would be lost without a word. */
-function requireKnownFields(memory: NewMemory, at: string): void {
-  const unknown = Object.entries(memory).find(([key, value]) => !FIELDS.has(key) && value !== undefined);
-  if (unknown)
-    throw new InvalidInputError([{ field: `${at}${unknown[0]}`, message: 'is not a field of a memory' }]);
+function requireKnownFields(given: object, known: ReadonlySet<string>, at = ''): void {
+  const unknown = Object.entries(given).find(([key, value]) => !known.has(key) && value !== undefined);
+  if (!unknown) return;
+  const message = known === FIELDS ? 'is not a field of a memory' : 'is no field that can be changed';
+  throw new InvalidInputError([{ field: `${at}${unknown[0]}`, message }]);
 }
 
 /** A search needs words, or something else that can be seen. */

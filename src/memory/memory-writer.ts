@@ -4,7 +4,7 @@ import type { Database } from '../database/database.js';
 import { EmbeddingsUnavailableError, InvalidEmbeddingError, NotFoundError } from '../errors.js';
 import { partsOf, vectorsOf, type DocumentVectors } from '../recall/document-vectors.js';
 import { UNINDEX } from '../recall/recall-index.sql.js';
-import { parametersOf, type RecallDocument } from '../recall/recall-rows.js';
+import { indexParametersOf, type RecallDocument } from '../recall/recall-rows.js';
 import type { TenantSpaces } from '../recall/tenant-spaces.js';
 import type { AuditEntry, AuditLog } from '../tenancy/audit-log.js';
 import type { Idempotency } from '../tenancy/idempotency.js';
@@ -254,7 +254,7 @@ export class MemoryWriter {
   #index(documents: readonly RecallDocument[], { space, vectors }: MadeVectors): unknown[] {
     const { tenants, textSearch } = this.parts;
     const ofDocuments = documents.flatMap(({ memoryId }) => vectors?.get(memoryId) ?? []);
-    return parametersOf(documents, ofDocuments, {
+    return indexParametersOf(documents, ofDocuments, {
       tenantId: tenants.require(),
       space,
       textSearch,

@@ -16,6 +16,7 @@ import {
 import { AuditLog } from '../tenancy/audit-log.js';
 import { TenantContext } from '../tenancy/tenant-context.js';
 import { EmbeddingWorker, type BacklogPace } from './embedding-worker.js';
+import { PROBE_TEXT } from '../embeddings/provider-probe.js';
 import { SpaceMigration } from './space-migration.js';
 
 /** Whose doing it is in the audit log: of whoever may run commands on the database. */
@@ -60,6 +61,8 @@ export interface MigrateRoom {
   readonly pace?: BacklogPace | undefined;
   /** Takes a line about how far it is, for a person. */
   readonly tell: (line: string) => void;
+  /** Ends it at the next step, with its reason. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -69,7 +72,7 @@ export interface MigrateRoom {
  */
 export async function migrateEmbeddings(room: MigrateRoom, command: MigrateRequest): Promise<MigrateAnswer> {
   const embedder = await probedEmbedder(room.options, command);
-  return interruptible((signal) => new Migration(room, command, embedder, signal).run());
+  return new Migration(room, command, embedder).run();
 }
 
 class Migration {
@@ -84,7 +87,6 @@ class Migration {
     private readonly room: MigrateRoom,
     private readonly command: MigrateRequest,
     private readonly embedder: Embedder,
-    private readonly signal: AbortSignal,
   ) {
     const { database } = room;
     const space = vectorSpaceOf(embedder);
@@ -120,6 +122,7 @@ class Migration {
 
   async #counted(tenantIds: readonly string[]): Promise<MigrateAnswer> {
     for (const tenantId of tenantIds) {
+      this.room.signal.throwIfAborted();
       const { isThere, lacking } = await this.#as(tenantId, async () => {
         const spaces = await this.#migration.spaces();
         return {
@@ -137,7 +140,7 @@ class Migration {
     const waiting = [...tenantIds];
     const active = new Set<string>();
     while (waiting.length > 0 || active.size > 0) {
-      this.signal.throwIfAborted();
+      this.room.signal.throwIfAborted();
       for (; active.size < AT_ONCE && waiting.length > 0; waiting.shift()) {
         const tenantId = waiting[0] as string;
         const lacking = await this.#patiently(tenantId, () => this.#begin());
@@ -173,7 +176,7 @@ class Migration {
   /** A database that is away, or whose locks others hold, is waited for: each step can be done again. */
   async #patiently<T>(tenantId: string, step: () => Promise<T>): Promise<T> {
     for (const until = performance.now() + DATABASE_AWAY_MS; ;) {
-      this.signal.throwIfAborted();
+      this.room.signal.throwIfAborted();
       try {
         return await this.#as(tenantId, step);
       } catch (error) {
@@ -189,7 +192,7 @@ class Migration {
   }
 
   async #rest(times = 1): Promise<void> {
-    await sleep(times * LOOK_EVERY_MS, undefined, { signal: this.signal }).catch(() => undefined);
+    await sleep(times * LOOK_EVERY_MS, undefined, { signal: this.room.signal }).catch(() => undefined);
   }
 
   #report(): void {
@@ -213,7 +216,7 @@ async function probedEmbedder(
   const space = vectorSpaceOf({ model, dimensions });
   try {
     const embedder = createEmbedders(createEmbedder(embeddings), embeddings).of(space);
-    await embedder.embed(['Are you there?'], 'document');
+    await embedder.embed([PROBE_TEXT], 'document');
     return embedder;
   } catch (error) {
     if (!(error instanceof TriptychError)) throw error;
@@ -222,23 +225,5 @@ async function probedEmbedder(
     throw new StartupError(`${space} cannot be had, so nothing was changed: ${reason}${hint}`, {
       cause: error,
     });
-  }
-}
-
-/** Ends with a first SIGINT or SIGTERM at the next step; a second one ends the process at once. */
-async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const stop = (): void => {
-    controller.abort(new StartupError('Interrupted: the same command goes on from here.'));
-    off();
-  };
-  const off = (): void => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop);
-  };
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
-  try {
-    return await work(controller.signal);
-  } finally {
-    off();
   }
 }

@@ -73,6 +73,12 @@ export class PendingEmbeddings {
     });
   }
 
+  /** Whether anything of the tenant is left to do, now or later: parked memories are not. */
+  async isWaiting(): Promise<boolean> {
+    const rows = await this.database.query(sql.READ_WAITING, [this.tenants.require(), this.space]);
+    return rows.length > 0;
+  }
+
   /** @returns how many of the memories got their vectors: not those that somebody else changed or finished meanwhile */
   async finish({ id, memories }: Claim, vectors: DocumentVectors): Promise<number> {
     const embedded = memories.filter(({ memoryId }) => vectors.has(memoryId));

@@ -1,7 +1,6 @@
-/** Of a tenant, $1: in which space its memories are found, where they go to, and where they were before. */
+/** Of a tenant, $1: in which space its memories are found, and where they go to. */
 export const READ_SPACES = `
-  SELECT space, next_space AS "nextSpace", previous_space AS "previousSpace" FROM shared.recall_settings
-   WHERE tenant_id = $1`;
+  SELECT space, next_space AS "nextSpace" FROM shared.recall_settings WHERE tenant_id = $1`;
 
 /** Of all tenants that have memories, or had. Run as the role of the background worker. */
 export const READ_TENANTS = `SELECT tenant_id AS "tenantId" FROM shared.recall_settings ORDER BY tenant_id`;
@@ -93,16 +92,16 @@ export const MARK_MEMORIES = `
 
 /**
  * Takes vectors of a space away, unless the tenant's memories are in it, or go to it: $1 tenant, $2 space, of rows after the
- * agent $3, the memory $4 and its chunk $5, among $6 rows at most; $7 the space of a tenant that has none noted.
+ * agent $3, the memory $4, its chunk $5 and the model $6, among $7 rows at most; $8 the space of a tenant that has none noted.
  */
 export const DROP_VECTORS = `
   WITH held AS MATERIALIZED (
-    SELECT coalesce(space, $7) = $2 OR coalesce(next_space = $2, false) AS is_used
+    SELECT coalesce(space, $8) = $2 OR coalesce(next_space = $2, false) AS is_used
       FROM shared.hold_recall_settings($1, NULL, NULL)
   ), looked_at AS MATERIALIZED (
     SELECT ctid AS place, agent_id, memory_id, chunk, model FROM shared.memory_embeddings
-     WHERE tenant_id = $1 AND (agent_id, memory_id, chunk) > ($3, $4::uuid, $5::smallint)
-     ORDER BY agent_id, memory_id, chunk LIMIT $6
+     WHERE tenant_id = $1 AND (agent_id, memory_id, chunk, model) > ($3, $4::uuid, $5::smallint, $6)
+     ORDER BY agent_id, memory_id, chunk, model LIMIT $7
   ), dropped AS (
     DELETE FROM shared.memory_embeddings
      WHERE tenant_id = $1 AND model = $2 AND NOT (SELECT is_used FROM held)
@@ -113,8 +112,8 @@ export const DROP_VECTORS = `
   )
   SELECT is_used AS "isUsed", (SELECT count(*)::int FROM dropped) AS dropped, l.*
     FROM held LEFT JOIN (
-      SELECT agent_id AS "agentId", memory_id AS "memoryId", chunk FROM looked_at
-       ORDER BY agent_id DESC, memory_id DESC, chunk DESC LIMIT 1) l ON true`;
+      SELECT agent_id AS "agentId", memory_id AS "memoryId", chunk, model FROM looked_at
+       ORDER BY agent_id DESC, memory_id DESC, chunk DESC, model DESC LIMIT 1) l ON true`;
 
 /** There is no way back to a space whose vectors are gone but to make them anew: $1 tenant, $2 space. */
 export const FORGET_PREVIOUS = `

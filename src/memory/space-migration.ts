@@ -14,8 +14,6 @@ export interface TenantSpaceRow {
   readonly space: string | null;
   /** Into which they are being migrated. */
   readonly nextSpace: string | null;
-  /** From which they were. */
-  readonly previousSpace: string | null;
 }
 
 /** How far a tenant is: its memories are all in the target, or so many wait, or some were given up and none waits. */

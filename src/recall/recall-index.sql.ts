@@ -13,7 +13,7 @@ export function insertEmbeddings(rows: string): string {
 
 /**
  * Writes what finds memories again, as part of a statement that writes the memories themselves, so that storing takes
- * one round trip: common table expressions, whose parameters are those of `RecallRows.parameters`, from $`first` on;
+ * one round trip: common table expressions, whose parameters are those of `indexParametersOf`, from $`first` on;
  * $1 is the tenant. Lexemes are those of the tenant's text search configuration, and none is counted twice: a chunk's
  * length is the sum of its term frequencies.
  */

@@ -49,7 +49,7 @@ export interface IndexedVector {
  * The parameters of `indexing`.
  * @param vectors of {@link textsOf}
  */
-export function parametersOf(
+export function indexParametersOf(
   documents: readonly RecallDocument[],
   vectors: readonly IndexedVector[],
   { tenantId, space, textSearch }: RecallSettings,

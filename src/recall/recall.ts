@@ -8,6 +8,7 @@ import { searchedByWords, type Degradation } from './degradation.js';
 import { SEMANTIC_CHANNELS } from './fusion.js';
 import type { QueryVector } from './query-vector.js';
 import { QuestionLookup, type KnownQuestion } from './question-lookup.js';
+import { readQuestion } from './question.js';
 import { rank, type RankedMemory } from './rank.js';
 import type { TenantSpaces } from './tenant-spaces.js';
 
@@ -112,7 +113,8 @@ export class Recall {
     }
     const [known, embedded] = await Promise.all([
       mode === 'semantic' ? undefined : read(),
-      orDegraded(() => betweenTurns(() => embedder.embed([query], 'query'))),
+      // The beginning alone, as of its words: a model refuses what is longer than its window.
+      orDegraded(() => betweenTurns(() => embedder.embed([readQuestion(query).text], 'query'))),
     ]);
     const [numbers] = embedded.made ?? [];
     const question = known ?? (numbers ? this.#questions.unread(query) : await read());

@@ -29,7 +29,8 @@ export const READ_UNINDEXED = `
  * Writes what finds messages: $1 tenant, $2 session, $3 configuration, $4 model, '' without vectors; of messages $5 places in the thread,
  * $6 revisions, $7 speakers, $8 roles, $9 whether they end in a question, $10 lengths, $11 how many chunks; of chunks
  * $12 the place of the message in these lists, $13 numbers, $14 headings, $15 bodies, $16 vectors. A message that is gone
- * meanwhile is left out, and its row is held until the commit, lest it go before what refers to it is there.
+ * meanwhile is left out, and its row is held until the commit, lest it go before what refers to it is there. All searches write
+ * in one order, the newest first: else two of one thread would wait for each other.
  */
 export const INDEX_MESSAGES = `
   WITH config AS MATERIALIZED (
@@ -55,6 +56,7 @@ export const INDEX_MESSAGES = `
       ON m.tenant_id = $1 AND m.session_id = $2 AND m.namespace = '' AND m.seq = d.seq AND m.revision = d.revision
     LEFT JOIN posted w ON w.place = d.place
     LEFT JOIN embedded e ON e.place = d.place
+   ORDER BY d.place
      FOR KEY SHARE OF m
   ON CONFLICT (tenant_id, session_id, namespace, seq, revision) DO UPDATE
     SET chunks = excluded.chunks, lexemes = excluded.lexemes, lexeme_chunks = excluded.lexeme_chunks,

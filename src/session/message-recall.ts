@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { halfvecArray } from '../database/binary-parameters.js';
 import type { Database } from '../database/database.js';
+import { requestsOf, type RequestLimit } from '../embeddings/request-limit.js';
 import { spacedText } from '../embeddings/text-features.js';
 import { chunksOf } from '../recall/chunks.js';
-import { InvalidEmbeddingError } from '../errors.js';
+import { EmbeddingsUnavailableError } from '../errors.js';
 import { searchedByWords, type Degradation } from '../recall/degradation.js';
 import { endsInQuestion, headingOf } from '../recall/heading.js';
 import type { RecallMode } from '../recall/rank.js';
@@ -10,19 +12,19 @@ import type { SqlPart } from '../recall/sql-part.js';
 import type { ScannedDocuments } from '../recall/scanned.sql.js';
 import type { TenantSpaces } from '../recall/tenant-spaces.js';
 import type { TenantContext } from '../tenancy/tenant-context.js';
-import { betweenTurns } from '../tenancy/tenant-turns.js';
 import type { TokenCounter } from '../tokens/token-counter.js';
 import { toOpenAI, type MessageBody } from './message-codec.js';
 import { countAnew, type CountedRow } from './message-count.js';
+import { MAX_BATCH, MessageEmbedding } from './message-embedding.js';
 import { INDEX_MESSAGES, messagesOf, READ_MESSAGES, READ_UNINDEXED } from './message-recall.sql.js';
 import { textOf } from './message-text.js';
 import type { StoredMessage } from './message.js';
 
-/** Messages that one search makes findable, the newest first; a longer thread takes several. */
+/** Messages that one search makes findable, the newest first, in so many milliseconds; a longer thread takes several. */
 const MAX_INDEXED = 2_000;
-/** Of them at a time, with so many chunks, unless one has more. */
-const BATCH = 200;
-const MAX_CHUNKS = 500;
+const MAX_INDEXING_MS = 10_000;
+/** Chunks of those that are written together, unless one has more, where nobody is asked for their vectors. */
+const WRITTEN: RequestLimit = { texts: 500, length: Infinity };
 
 export interface MessageRecallParts {
   readonly database: Database;
@@ -61,20 +63,27 @@ type FoundRow = MessageBody &
  * are is written when somebody first searches the thread, and then kept.
  */
 export class MessageRecall {
-  constructor(private readonly parts: MessageRecallParts) {}
+  readonly #embedding: MessageEmbedding;
+
+  constructor(private readonly parts: MessageRecallParts) {
+    this.#embedding = new MessageEmbedding(parts.spaces.embedders);
+  }
 
   /**
    * Sees to it that messages of a thread are found, the newest 2,000 that were not. While they cannot be embedded, they are
    * found by their words alone, and embedded by a later search.
    * @param mode of the search; by words alone, nothing is embedded
+   * @param withinMs how long vectors are waited for; those that come later are kept for the next search
    */
-  async index(threadId: string, mode: RecallMode): Promise<IndexedMessages> {
+  async index(threadId: string, mode: RecallMode, withinMs = Infinity): Promise<IndexedMessages> {
     try {
-      return { isWhole: await this.#index(threadId, mode), degraded: [] };
+      const isWhole = await inTime(this.#index(threadId, mode), withinMs);
+      // What there was no time to embed is found by its words. Those that have words already are not written once more.
+      if (!isWhole && mode !== 'lexical') await this.#index(threadId, 'lexical');
+      return { isWhole, degraded: [] };
     } catch (error) {
       const degradation = searchedByWords(error);
       if (!degradation) throw error;
-      // Those that have words already are not written once more.
       return { isWhole: await this.#index(threadId, 'lexical'), degraded: [degradation] };
     }
   }
@@ -82,18 +91,26 @@ export class MessageRecall {
   /** @returns whether none is left */
   async #index(threadId: string, mode: RecallMode): Promise<boolean> {
     const { database, spaces, tenants, textSearch } = this.parts;
-    const space = mode === 'lexical' ? undefined : await spaces.of(tenants.require());
-    for (let indexed = 0; indexed < MAX_INDEXED;) {
+    const tenantId = tenants.require();
+    const space = mode === 'lexical' ? undefined : await spaces.of(tenantId);
+    const end = performance.now() + MAX_INDEXING_MS;
+    for (let indexed = 0; indexed < MAX_INDEXED && performance.now() < end;) {
+      const fitting = space === undefined ? MAX_BATCH : this.#embedding.batchOf(tenantId);
+      const batch = Math.min(MAX_INDEXED - indexed, fitting);
       const rows = await database.query<UnindexedRow>(READ_UNINDEXED, [
-        tenants.require(),
+        tenantId,
         threadId,
         textSearch,
         space ?? null,
-        BATCH,
+        batch,
       ]);
-      const messages = firstOf(rows.map(chunked));
-      if (messages.length > 0) await this.#write(messages, space);
-      if (rows.length < BATCH && messages.length === rows.length) return true;
+      const limit = space === undefined ? undefined : this.#embedding.limitOf(space);
+      const [messages = []] = requestsOf(rows.map(chunked), ({ chunks }) => chunks, limit ?? WRITTEN);
+      if (messages.length > 0) {
+        const vectors = space === undefined ? [] : await this.#embedding.vectorsOf(tenantId, space, messages);
+        await this.#write(messages, space, vectors);
+      }
+      if (rows.length < batch && messages.length === rows.length) return true;
       indexed += messages.length;
     }
     return false;
@@ -129,20 +146,17 @@ export class MessageRecall {
     );
   }
 
-  /** @param space of the vectors; without it, none are made */
-  async #write(messages: readonly ChunkedMessage[], space: string | undefined): Promise<void> {
-    const { database, spaces, tenants } = this.parts;
+  /** @param vectors of all chunks, or none */
+  async #write(
+    messages: readonly ChunkedMessage[],
+    space: string | undefined,
+    vectors: readonly number[][],
+  ): Promise<void> {
+    const { database, tenants } = this.parts;
     const chunks = messages.flatMap(({ heading, chunks: texts }, index) =>
       texts.map((text, chunk) => ({ place: index + 1, chunk, heading, text })),
     );
-    const texts = space === undefined ? [] : chunks.map(({ heading, text }) => `${heading} ${text}`);
-    const vectors =
-      space === undefined
-        ? []
-        : await betweenTurns(() => spaces.embedders.of(space).embed(texts, 'document'));
-    if (vectors.length !== texts.length)
-      throw new InvalidEmbeddingError(`${vectors.length} vectors for ${texts.length} texts`);
-    await database.query(INDEX_MESSAGES, [
+    const values = [
       tenants.require(),
       messages[0]?.sessionId,
       messages[0]?.textSearch,
@@ -159,7 +173,9 @@ export class MessageRecall {
       chunks.map(({ heading }) => spacedText(heading)),
       chunks.map(({ text }) => spacedText(text)),
       halfvecArray(vectors),
-    ]);
+    ];
+    // Also for a search that nobody waits for any more: the next would embed the same once more, and be as late.
+    await database.evenIfGivenUp(() => database.query(INDEX_MESSAGES, values));
   }
 }
 
@@ -183,11 +199,18 @@ function chunked({ sessionId, seq, revision, createdAt, textSearch, ...body }: U
   };
 }
 
-/** As many as have few enough chunks together, and one at least. */
-function firstOf(messages: readonly ChunkedMessage[]): ChunkedMessage[] {
-  let chunks = 0;
-  const end = messages.findIndex(
-    (message, index) => (chunks += message.chunks.length) > MAX_CHUNKS && index > 0,
-  );
-  return messages.slice(0, end < 0 ? messages.length : end);
+/** @throws EmbeddingsUnavailableError when it takes longer; it goes on, and what becomes of it nobody hears */
+async function inTime<T>(work: Promise<T>, withinMs: number): Promise<T> {
+  if (withinMs === Infinity) return work;
+  const timer = new AbortController();
+  const late = sleep(withinMs, undefined, { signal: timer.signal }).then((): never => {
+    throw new EmbeddingsUnavailableError(`no vectors of messages within ${withinMs} ms`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+    work.catch(() => undefined);
+  }
 }

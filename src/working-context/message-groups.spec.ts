@@ -36,8 +36,39 @@ describe('groupMessages', () => {
 
   it('knows a call that waits for one of its results', () => {
     expect(shape(call('a', 'b'), result('a'))).toEqual([['unanswered_tool_call', 2]]);
-    expect(shape(call('a'), user, result('a'))).toEqual([
+    expect(shape(call('a'), user, result('b'))).toEqual([
       ['unanswered_tool_call', 1],
+      ['sound', 1],
+      ['orphan_tool_result', 1],
+    ]);
+  });
+
+  it('brings a result to its call, whatever was said meanwhile', () => {
+    expect(shape(call('a'), user, result('a'))).toEqual([
+      ['sound', 2],
+      ['sound', 1],
+    ]);
+    expect(shape(call('a', 'b'), result('b'), user, result('a'), user)).toEqual([
+      ['sound', 3],
+      ['sound', 1],
+      ['sound', 1],
+    ]);
+    // Two agents in one thread.
+    expect(shape(call('a'), call('b'), result('a'), result('b'))).toEqual([
+      ['sound', 2],
+      ['sound', 2],
+    ]);
+  });
+
+  it('brings a result to the newest of several calls of its id that wait for it, and none to one that has its own', () => {
+    expect(shape(call('a'), user, call('a'), user, result('a'))).toEqual([
+      ['unanswered_tool_call', 1],
+      ['sound', 1],
+      ['sound', 2],
+      ['sound', 1],
+    ]);
+    expect(shape(call('a'), result('a'), user, result('a'))).toEqual([
+      ['sound', 2],
       ['sound', 1],
       ['orphan_tool_result', 1],
     ]);

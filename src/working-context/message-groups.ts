@@ -8,39 +8,49 @@ export interface MessageGroup<E extends { readonly message: Message }> {
 }
 
 /**
- * Groups a conversation, oldest first. A result belongs to the call that it names when no message but
- * results stands between the two; calls may be several at once, and ids may come again in later turns.
- * The older form (`function_call`, answered by a `function` message of that name) is grouped alike.
+ * Groups a conversation, oldest first by the first message of each. A result belongs to the call that it names: to the
+ * newest one when no message but results stands between the two, else to the newest that still waits for it, as when a user
+ * writes while a tool works, or two agents share a thread. Calls may be several at once, and ids may come again in
+ * later turns. The older form (`function_call`, answered by a `function` message of that name) is grouped alike.
  */
 export function groupMessages<E extends { readonly message: Message }>(
   entries: readonly E[],
 ): MessageGroup<E>[] {
   const groups: MessageGroup<E>[] = [];
-  let calls = new Set<string>();
-  /** An id for each call: one that stands twice needs two results. */
-  let unanswered: string[] = [];
-  let calling: MessageGroup<E> | undefined;
+  const waiting = new Map<string, Calling<E>>();
+  let newest: Calling<E> | undefined;
   for (const entry of entries) {
     const answered = answeredCall(entry.message);
-    if (answered !== undefined && calling && calls.has(answered)) {
-      calling.entries.push(entry);
-      const place = unanswered.indexOf(answered);
-      if (place >= 0) unanswered.splice(place, 1);
-      if (unanswered.length === 0) calling.standing = 'sound';
-    } else if (answered !== undefined) {
-      groups.push({ entries: [entry], standing: 'orphan_tool_result' });
-    } else {
-      unanswered = callsOf(entry.message);
-      calls = new Set(unanswered);
+    if (answered === undefined) {
+      const ids = callsOf(entry.message);
       const group: MessageGroup<E> = {
         entries: [entry],
-        standing: calls.size > 0 ? 'unanswered_tool_call' : 'sound',
+        standing: ids.length > 0 ? 'unanswered_tool_call' : 'sound',
       };
-      calling = calls.size > 0 ? group : undefined;
       groups.push(group);
+      newest = ids.length > 0 ? { group, ids: new Set(ids), unanswered: ids } : undefined;
+      if (newest) for (const id of ids) waiting.set(id, newest);
+      continue;
     }
+    const calling = newest?.ids.has(answered) ? newest : waiting.get(answered);
+    if (!calling) {
+      groups.push({ entries: [entry], standing: 'orphan_tool_result' });
+      continue;
+    }
+    calling.group.entries.push(entry);
+    const place = calling.unanswered.indexOf(answered);
+    if (place >= 0) calling.unanswered.splice(place, 1);
+    if (!calling.unanswered.includes(answered) && waiting.get(answered) === calling) waiting.delete(answered);
+    if (calling.unanswered.length === 0) calling.group.standing = 'sound';
   }
   return groups;
+}
+
+interface Calling<E extends { readonly message: Message }> {
+  readonly group: MessageGroup<E>;
+  readonly ids: ReadonlySet<string>;
+  /** An id for each call: one that stands twice needs two results. */
+  readonly unanswered: string[];
 }
 
 function answeredCall(message: Message): string | undefined {

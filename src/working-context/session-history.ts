@@ -32,7 +32,7 @@ export interface HistoryLimits {
 }
 
 export interface SelectedHistory {
-  /** Oldest first. */
+  /** Oldest first, but for results of tools, which follow their calls. */
   messages: Message[];
   /** What is in the prompt word for word: the kept messages without the shortened ones. */
   whole: HistoryEntry[];
@@ -121,6 +121,7 @@ function size({ entries }: Pick<Group, 'entries'>): number {
 /** The room that is left, and what was decided so far. */
 class HistorySelection {
   readonly #verdicts = new Map<HistoryEntry, Verdict>();
+  readonly #groups: readonly Group[];
   #room: number;
   #summary: { message: Message; tokens: number } | undefined;
 
@@ -129,6 +130,7 @@ class HistorySelection {
     private readonly entries: readonly HistoryEntry[],
     private readonly limits: HistoryLimits,
   ) {
+    this.#groups = groupMessages(entries);
     this.#room = limits.cap;
   }
 
@@ -151,7 +153,8 @@ class HistorySelection {
 
   result(): SelectedHistory {
     const verdicts = this.entries.map((entry) => this.#verdicts.get(entry) ?? OVER_SHARE);
-    const sent = verdicts.flatMap(({ entry }) => (entry ? [entry] : []));
+    const inOrder = this.#groups.flatMap((group) => group.entries);
+    const sent = inOrder.flatMap((original) => this.#verdicts.get(original)?.entry ?? []);
     const messages = sent.map(({ message }) => message);
     const items = this.entries.map(({ id, tokens }, index): ItemReceipt => {
       const { entry, decision, reason } = verdicts[index] ?? OVER_SHARE;
@@ -185,17 +188,16 @@ class HistorySelection {
   }
 
   #soundGroups(): Group[] {
-    const groups = groupMessages(this.entries);
     let last = 0;
     let isTorn = false;
-    for (const group of groups) {
+    for (const group of this.#groups) {
       const isOrphan = group.standing === 'orphan_tool_result';
       // A result whose call was not read is no orphan: it is older than what fits.
       isTorn = isOrphan && this.#hasUnread && (isTorn || group.entries[0]?.seq !== last + 1);
       if (group.standing !== 'sound') this.#drop(group, isTorn ? 'over_share' : group.standing);
       last = group.entries.at(-1)?.seq ?? last;
     }
-    return groups.filter(({ standing }) => standing === 'sound');
+    return this.#groups.filter(({ standing }) => standing === 'sound');
   }
 
   #keepHead(head: readonly Group[], most: number): void {

@@ -14,10 +14,17 @@ const isInstruction = ({ role }: Message): boolean => role === 'system' || role 
 /** What is to be read of a thread, by the sentence that promises it. */
 function expected(thread: readonly StoredMessage[], enough: number): StoredMessage[] {
   let total = 0;
-  const newest = thread.toReversed().filter(({ tokens }) => {
-    const isNeeded = total <= enough;
-    total += tokens;
-    return isNeeded;
+  let results = 0;
+  let lacksItsCall = false;
+  const newest = thread.toReversed().filter(({ role, tokens }) => {
+    if (total > enough && !lacksItsCall) return false;
+    lacksItsCall = role === 'tool';
+    if (lacksItsCall) results += tokens;
+    else {
+      total += Math.min(results, Math.floor(enough / 4)) + tokens;
+      results = 0;
+    }
+    return true;
   });
   const question = thread.findLast(({ role }) => role === 'user');
   const beginning = thread.slice(0, thread.findIndex((message) => !isInstruction(message)) >>> 0);
@@ -41,10 +48,14 @@ describeOnEachEngine('the recent history of a thread', (createDatabase) => {
   });
 
   it('is the newest messages that are enough, the question, and the instructions at the head', async () => {
-    const message: fc.Arbitrary<Message> = fc.record({
-      role: fc.constantFrom('user' as const, 'assistant' as const, 'assistant' as const, 'system' as const),
-      content: fc.integer({ min: 1, max: 12 }).map((words) => 'word '.repeat(words)),
-    });
+    const content = fc.integer({ min: 1, max: 12 }).map((words) => 'word '.repeat(words));
+    const message: fc.Arbitrary<Message> = fc.oneof(
+      fc.record({
+        role: fc.constantFrom('user' as const, 'assistant' as const, 'assistant' as const, 'system' as const),
+        content,
+      }),
+      fc.record({ role: fc.constant('tool' as const), tool_call_id: fc.constant('c'), content }),
+    );
     const head = fc.array(fc.constant<Message>({ role: 'developer', content: 'Be brief.' }), {
       maxLength: 3,
     });

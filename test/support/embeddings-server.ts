@@ -53,13 +53,18 @@ interface EmbeddingItem {
  */
 export class EmbeddingsServer {
   readonly requests: RecordedRequest[] = [];
+  /** Requests that wait for an answer now; one that its client has given up is none of them. */
+  open = 0;
   /** Models that this server has; all, unless said otherwise. */
   models: readonly string[] | undefined;
+  /** Texts that it takes in one request. */
+  maxInputs = 2048;
   /** How long each answer takes. */
   delayMs = 0;
   private fault: EmbeddingsFault | undefined;
   private faultsLeft = Infinity;
   private isRefused: ((text: string) => boolean) | undefined;
+  private statusOfRefusal = 400;
 
   private constructor(
     private readonly http: Server,
@@ -70,6 +75,8 @@ export class EmbeddingsServer {
     const http = createServer();
     const server = new EmbeddingsServer(http, new LocalEmbedder(dimensions));
     http.on('request', (request, response) => {
+      server.open += 1;
+      response.once('close', () => (server.open -= 1));
       server.serve(request, response).catch((error: unknown) => {
         response.destroy(error instanceof Error ? error : undefined);
       });
@@ -89,9 +96,10 @@ export class EmbeddingsServer {
     this.faultsLeft = times;
   }
 
-  /** Refuses each request that holds such a text, as a provider does one that is too long for it. */
-  refuse(isRefused: (text: string) => boolean): void {
+  /** Refuses each request that holds such a text, as a provider does one that is too long for it, or that it chokes on. */
+  refuse(isRefused: (text: string) => boolean, status = 400): void {
     this.isRefused = isRefused;
+    this.statusOfRefusal = status;
   }
 
   heal(): void {
@@ -116,10 +124,10 @@ export class EmbeddingsServer {
       return;
     }
     const refusal = [body.input].flat().some((text) => this.isRefused?.(text))
-      ? { status: 400, message: 'this text is refused' }
+      ? { status: this.statusOfRefusal, message: 'this text is refused' }
       : this.models?.includes(body.model) === false
         ? { status: 404, message: `the model ${body.model} does not exist` }
-        : refusalOf(request, body);
+        : refusalOf(request, body, this.maxInputs);
     if (refusal) {
       sendJson(response, refusal.status, {
         error: { message: refusal.message, type: 'invalid_request_error' },
@@ -208,11 +216,12 @@ function jsonOf(body: unknown): string {
 function refusalOf(
   request: IncomingMessage,
   body: EmbeddingsRequest,
+  maxInputs: number,
 ): { status: number; message: string } | undefined {
   const inputs = typeof body.input === 'string' ? [body.input] : body.input;
   if (request.url !== '/v1/embeddings') return { status: 404, message: 'no such path' };
   if (inputs.includes('')) return { status: 400, message: 'input cannot be an empty string' };
-  if (inputs.length > 2048) return { status: 400, message: 'at most 2048 inputs' };
+  if (inputs.length > maxInputs) return { status: 400, message: `at most ${maxInputs} inputs` };
   if (body.dimensions !== undefined && !body.model.includes('text-embedding-3')) {
     return { status: 400, message: 'this model does not support specifying dimensions' };
   }

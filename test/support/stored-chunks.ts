@@ -7,7 +7,7 @@ import {
   varbitArray,
 } from '../../src/database/binary-parameters.js';
 import type { Database } from '../../src/database/database.js';
-import { INSERT_EMBEDDINGS } from '../../src/recall/nearest-memories.sql.js';
+import { INSERT_EMBEDDINGS } from '../../bench/hand-written.js';
 import { signBits } from '../../src/recall/sign-bits.js';
 
 /** A row of `shared.memory_embeddings`. */

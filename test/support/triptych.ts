@@ -11,9 +11,11 @@ export interface Outcome {
 /** What a shell gives a command, where it is not nothing. */
 export interface Given {
   /** What is piped in. */
-  readonly stdin?: string;
-  /** Standard streams are a terminal. */
-  readonly isTerminal?: boolean;
+  readonly stdin?: string | Buffer;
+  /** Standard streams are a terminal; `input`: that one alone, as with `2> file`. */
+  readonly isTerminal?: boolean | 'input';
+  /** Whoever reads standard output closes it at once. */
+  readonly isUnread?: boolean;
   readonly pace?: Surroundings['pace'];
 }
 
@@ -21,10 +23,13 @@ export interface Given {
 export async function triptych(
   environment: NodeJS.ProcessEnv,
   args: readonly string[],
-  { stdin = '', isTerminal = false, pace }: Given = {},
+  { stdin = '', isTerminal = false, isUnread = false, pace }: Given = {},
 ): Promise<Outcome> {
-  const [stdout, stderr] = [new Captured(isTerminal), new Captured(isTerminal)];
-  const input = Object.assign(Readable.from(stdin === '' ? [] : [stdin]), { isTTY: isTerminal });
+  const stdout = new Captured(isTerminal === true, isUnread);
+  const stderr = new Captured(isTerminal === true);
+  const input = Object.assign(Readable.from(stdin.length === 0 ? [] : [stdin]), {
+    isTTY: isTerminal !== false,
+  });
   const surroundings = { environment, stdin: input, stdout, stderr, ...(pace && { pace }) };
   const status = await runTriptych(args, surroundings);
   return { status, stdout: stdout.text, stderr: stderr.text };
@@ -34,12 +39,15 @@ export async function triptych(
 class Captured extends Writable {
   text = '';
 
-  constructor(readonly isTTY: boolean) {
-    super();
+  constructor(
+    readonly isTTY: boolean,
+    private readonly isUnread = false,
+  ) {
+    super({ autoDestroy: false });
   }
 
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error) => void): void {
     this.text += chunk.toString();
-    done();
+    done(this.isUnread ? Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }) : undefined);
   }
 }
