@@ -49,7 +49,7 @@ const HELP = `Measures speed as ratios: the variants of an operation side by sid
   SUITE             only these; all when none is named
   --iterations N    samples of each figure (default ${DEFAULTS.iterations})
   --tenants N       tenants that share the tables (default ${DEFAULTS.tenants})
-  --largest N       memories of the largest tenant (default ${DEFAULTS.largest})
+  --largest N       memories of the largest tenant (default ${DEFAULTS.largest}); \`recall\` asks one more of over 100,000
   --longest N       messages of the longest thread (default ${DEFAULTS.longest})
   --seconds N       length of each window of a load (default ${DEFAULTS.seconds})
   --rows N          memories of other tenants, among which one's are found (default ${DEFAULTS.rows})

@@ -1,7 +1,8 @@
 import type { Message } from '../src/session/message.js';
 import { threadId, type CompileData } from './compile-data.js';
+import type { ReadsByHand } from './compile-by-hand.js';
 import { openPeers } from './compile-peers.js';
-import { compile, count, pick } from './compile-times.js';
+import { compile, count, keptOf, pick, readsOf } from './compile-times.js';
 import type { CompileService } from './compile-triptych.js';
 import { CALLERS } from './recall-contestants.js';
 import { questionsOf, type MeasuredTenant } from './recall-data.js';
@@ -17,12 +18,15 @@ export interface RatesAtLength {
   readonly rates: Readonly<Record<string, Throughput>>;
 }
 
+/** What nobody who reads by SQL goes past: the two reads of a compile, at the same time, and nothing else. */
+export const BY_HAND = 'at once';
 const WINDOWS = 5;
 const QUESTIONS = 100;
 
 /** Eight callers at once, each contestant with its own ways to read, count and cut. */
 export async function measureRates({
   service,
+  byHand,
   data,
   threads,
   url,
@@ -31,6 +35,7 @@ export async function measureRates({
   tell,
 }: {
   service: CompileService;
+  byHand: ReadsByHand;
   data: CompileData;
   threads: ReadonlyMap<string, readonly Message[]>;
   url: string;
@@ -49,8 +54,10 @@ export async function measureRates({
       for (const length of data.peerLengths) {
         const thread = threadId(length);
         const questions = questionsOf(tenant, QUESTIONS, embedder);
+        const messages = await keptOf(service, thread, pick(questions, 0));
         const ways: Record<string, Operation> = {
           Triptych: (sample) => compile(service, thread, pick(questions, sample)),
+          [BY_HAND]: (sample) => byHand.atOnce(readsOf(thread, messages, pick(questions, sample))),
         };
         for (const [name, peer] of Object.entries(peers))
           ways[name] = async (sample) => {

@@ -1,4 +1,4 @@
-import type { RatesAtLength } from './compile-rates.js';
+import { BY_HAND, type RatesAtLength } from './compile-rates.js';
 import { count, type AtLength } from './compile-times.js';
 import { ratio } from './report.js';
 import type { Comparison } from './suite.js';
@@ -50,7 +50,7 @@ export function targetsOf({ few, times, pure, rates, http }: CompileFigures): st
 function timesAsOften(row: RatesAtLength, least: number | undefined): string[] {
   if (least === undefined) return [];
   return Object.keys(row.rates)
-    .filter((name) => name !== 'Triptych')
+    .filter((name) => name !== 'Triptych' && name !== BY_HAND)
     .map((name) => atLeast(`${row.operation} per second, over ${name}`, over(row, name), least));
 }
 

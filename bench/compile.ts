@@ -54,7 +54,7 @@ async function measure(url: string, { effort, withPeers, tell }: Bench): Promise
     const { seconds } = effort;
     const http = await measureHttp({ service, data, url, seconds, tell });
     const threads = threadsOf(data.peerLengths);
-    const rates = await measureRates({ service, data, threads, url, seconds, withPeers, tell });
+    const rates = await measureRates({ service, byHand, data, threads, url, seconds, withPeers, tell });
     return {
       surroundings: [
         ...surroundings,

@@ -63,3 +63,9 @@ export class HandWritten {
     return this.pool.end();
   }
 }
+
+/** Vectors beside memories that are there: $1 tenant, $2 model, then one array a column, the last three binary; `chunk` counts from 0. */
+export const INSERT_EMBEDDINGS = `
+  INSERT INTO shared.memory_embeddings (tenant_id, model, agent_id, chunk, memory_id, signs, embedding)
+  SELECT $1, $2, e.*
+    FROM unnest($3::text[], $4::smallint[], $5::uuid[], $6::varbit[], $7::halfvec[]) e`;

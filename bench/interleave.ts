@@ -35,8 +35,17 @@ const WARM_UP = 0.2;
  */
 export async function interleave(
   variants: Readonly<Record<string, Operation | Rare>>,
-  { iterations, callers }: Plan,
+  plan: Plan,
 ): Promise<Record<string, Timing>> {
+  const times = await interleavedTimes(variants, plan);
+  return Object.fromEntries(Object.entries(times).map(([name, each]) => [name, timingOf(each)]));
+}
+
+/** As {@link interleave}: every time, in milliseconds, for whoever puts several runs together. */
+export async function interleavedTimes(
+  variants: Readonly<Record<string, Operation | Rare>>,
+  { iterations, callers }: Plan,
+): Promise<Record<string, number[]>> {
   const ways = Object.entries(variants).map(([name, way]) => ({
     name,
     ...(typeof way === 'function' ? { operation: way, every: 1 } : way),
@@ -52,7 +61,7 @@ export async function interleave(
       const taken = await oneTurn(operation, turn * callers * calls, { callers, calls });
       if (turn >= warmUp) times.push(...taken);
     }
-  return Object.fromEntries(ways.map(({ name, times }) => [name, timingOf(times)]));
+  return Object.fromEntries(ways.map(({ name, times }) => [name, times]));
 }
 
 export function timingOf(times: readonly number[]): Timing {

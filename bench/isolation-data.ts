@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { halfvecArray, uuidArray, varbitArray } from '../src/database/binary-parameters.js';
-import { INSERT_EMBEDDINGS } from '../src/recall/nearest-memories.sql.js';
 import { signBits } from '../src/recall/sign-bits.js';
 import { vectorSpaceOf } from '../src/embeddings/vector-space.js';
+import { INSERT_EMBEDDINGS } from './hand-written.js';
 import type { Effort } from './suite.js';
 import { unitVectors } from './vectors.js';
 

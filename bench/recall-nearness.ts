@@ -4,7 +4,7 @@ import { LIMIT } from './recall-contestants.js';
 import { measureTimes, type Asked, type AtSize } from './recall-times.js';
 import { fill, withTriptych, type Filled } from './recall-triptych.js';
 import { withScratchDatabase } from './scratch-database.js';
-import type { Bench, Comparison } from './suite.js';
+import type { Bench, Comparison, Effort } from './suite.js';
 
 /** Memories of the tenants that are asked. */
 const SIZES = [10, 100, 1_000, 10_000, 100_000];
@@ -39,7 +39,7 @@ export interface Nearness {
 /** On two databases at once: one tenant with few rows of others, and all tenants with all rows. */
 export function measureNearness(bench: Bench): Promise<Nearness> {
   const { effort, tell, server } = bench;
-  const all = sizesUpTo(effort.rows);
+  const all = askedTenants(effort);
   const few = Math.ceil(effort.rows / GROWTH.times);
   const single = growthTenant(bench);
   const isSmall = ({ rows }: MeasuredTenant): boolean => rows <= LARGEST_SMALL;
@@ -119,8 +119,10 @@ async function measureRecall(
   };
 }
 
-function sizesUpTo(most: number): MeasuredTenant[] {
-  return SIZES.filter((rows) => rows <= most).map(tenantOf);
+/** A largest tenant that is none of the sizes is asked besides. */
+function askedTenants({ rows: others, largest }: Effort): MeasuredTenant[] {
+  const sizes = SIZES.filter((rows) => rows <= others);
+  return [...sizes, ...(largest > Math.max(...SIZES) ? [largest] : [])].map(tenantOf);
 }
 
 /** The tenant among few rows of others and among many. */

@@ -1,3 +1,4 @@
+import type { Operation } from './interleave.js';
 import type { Product } from './product.js';
 import type { RecallByHand } from './recall-by-hand.js';
 import { CALLERS, LIMIT, postgresStore, triptych, type Contestant } from './recall-contestants.js';
@@ -66,12 +67,17 @@ export async function measureRates(task: RatesTask): Promise<RatesFound> {
     await byHand.query('VACUUM (ANALYZE)');
     const questions = questionsOfAll(tenants, QUESTIONS, embedder);
     const question = (sample: number): Question => questions[sample % QUESTIONS] as Question;
-    const each = (kind: Kind, call: (contestant: Contestant, sample: number) => Promise<unknown>) => {
+    const each = (
+      kind: Kind,
+      call: (contestant: Contestant, sample: number) => Promise<unknown>,
+      besides: Readonly<Record<string, Operation>> = {},
+    ) => {
       tell(`${NAMES[kind]}, ${CALLERS} at once`);
       const operations = Object.entries(contestants).map(
         ([name, contestant]) => [name, (sample: number) => call(contestant, sample)] as const,
       );
-      return throughputOf(Object.fromEntries(operations), { callers: CALLERS, seconds, windows: WINDOWS });
+      const ways = { ...Object.fromEntries(operations), ...besides };
+      return throughputOf(ways, { callers: CALLERS, seconds, windows: WINDOWS });
     };
     // What answers less does less.
     const complete = async (search: Contestant['searchBoth'], asked: Question): Promise<void> => {
@@ -79,9 +85,13 @@ export async function measureRates(task: RatesTask): Promise<RatesFound> {
       if (found !== Math.min(LIMIT, asked.tenant.rows))
         throw new Error(`A search answered ${found} memories.`);
     };
+    const nearestByHand = async (asked: Question): Promise<number> =>
+      (await byHand.nearest(asked, LIMIT, 'memories')).length;
     const rates = {
-      vectors: await each('vectors', ({ searchVectors, searchBoth }, sample) =>
-        complete(searchVectors ?? searchBoth, question(sample)),
+      vectors: await each(
+        'vectors',
+        ({ searchVectors, searchBoth }, sample) => complete(searchVectors ?? searchBoth, question(sample)),
+        { 'by hand': (sample) => complete(nearestByHand, question(sample)) },
       ),
       both: await each('both', ({ searchBoth }, sample) => complete(searchBoth, question(sample))),
       store: await each('store', (contestant, sample) =>

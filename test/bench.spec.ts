@@ -276,6 +276,8 @@ describe('a request that cannot be met', () => {
       'compile',
       'cache',
       'neighbour',
+      'resilience',
+      'observability',
     ])
       expect(printed).toContain(word);
   });
@@ -390,12 +392,11 @@ describeOnPostgres('the suite of recall · postgres', () => {
       ['search by vectors, 100 rows', variants],
       ['vector channel, 100 rows', variants],
       ['search by vectors, 100 rows among 2 of others', ['Triptych']],
-      ...[
-        'search by vectors alone',
-        'search by vectors and words',
-        'store a memory',
-        'store 100 memories',
-      ].map((operation) => [operation, ['Triptych']]),
+      ['search by vectors alone', ['Triptych', 'by hand']],
+      ...['search by vectors and words', 'store a memory', 'store 100 memories'].map((operation) => [
+        operation,
+        ['Triptych'],
+      ]),
     ]);
     expect(printed).toMatch(/^Recall and times: 210 memories of 3 tenants/m);
     const found = 'results at least, 0 of another tenant';
@@ -494,13 +495,13 @@ describeOnPostgres('the suite of compiling · postgres', () => {
       [expect.stringMatching(/^\d+ messages of 60 alone$/), ['Triptych', 'in turn']],
       ['10 memories alone', ['Triptych', 'in turn']],
       ['compile 50 messages and 10 memories, without any read', ['Triptych']],
-      ['compile, thread of 60, tenant of 12', ['Triptych', 'first design', 'LangGraph']],
-      ['compile, thread of 60, tenant of 60', ['Triptych', 'first design', 'LangGraph']],
+      ['compile, thread of 60, tenant of 12', ['Triptych', 'at once', 'first design', 'LangGraph']],
+      ['compile, thread of 60, tenant of 60', ['Triptych', 'at once', 'first design', 'LangGraph']],
       ['HTTP compile, thread of 60, tenant of 12', ['Triptych', 'bare route']],
       ['HTTP compile, thread of 60, tenant of 60', ['Triptych', 'bare route']],
     ]);
     expect(printed).toMatch(
-      /^compile, thread of 60, tenant of 12, per second: Triptych [\d.]+, first design /m,
+      /^compile, thread of 60, tenant of 12, per second: Triptych [\d.]+, at once [\d.]+, first design /m,
     );
     expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(5);
   }, 240_000);
@@ -547,5 +548,22 @@ describeOnPostgres('the suite of resilience · postgres', () => {
       /^The queue: 1000 memories in (\d+) requests\.$/m.exec(printed)?.map(Number) ?? [];
     expect(requests).toBeLessThan(30);
     expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(5);
+  }, 240_000);
+});
+
+describeOnPostgres('the suite of observability · postgres', () => {
+  it('measures requests with metrics, without, and with traces', () => {
+    const { printed, report } = figuresOfBuilt(['observability', '--iterations', '2']);
+    const [suite] = report.suites;
+    const variants = ['metrics', 'off', 'metrics and traces'];
+    expect(suite?.comparisons.map(({ operation, timings }) => [operation, Object.keys(timings)])).toEqual(
+      ['append a message', 'search', 'compile'].map((operation) => [operation, variants]),
+    );
+    // One of each service that was started.
+    for (const { timings } of suite?.comparisons ?? [])
+      for (const { samples } of Object.values(timings)) expect(samples).toBe(2);
+    expect(printed).toContain('Each service was started anew 2 times');
+    expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(3);
+    expect(printed).toMatch(/^10 spans without an SDK, as many as a compile has: [\d.]+ µs\.$/m);
   }, 240_000);
 });

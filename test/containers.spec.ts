@@ -9,6 +9,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
+import { loadOptions } from '../src/config/load-options.js';
 import { PostgresCluster } from './support/postgres-cluster.js';
 
 const run = promisify(execFile);
@@ -88,6 +89,11 @@ describe('compose.yaml', () => {
       cwd: ROOT,
     });
     expect(JSON.parse(stdout)).toMatchObject([{ filePath: 'compose.yaml', messages: [] }]);
+  });
+
+  it('lets the service stop in its own time', () => {
+    const [, seconds] = /^ {4}stop_grace_period: (\d+)s$/m.exec(textOf('compose.yaml')) ?? [];
+    expect(Number(seconds) * 1_000).toBeGreaterThan(loadOptions({}).http.shutdownTimeoutMs);
   });
 
   it('asks for each secret, and has none', () => {

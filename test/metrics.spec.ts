@@ -17,6 +17,13 @@ import { TestService } from './support/service.js';
 import { sendTraffic } from './support/telemetry-traffic.js';
 
 const QUOTA = 200;
+/** With `METRICS_TENANT_LABEL=true` these have the label `tenant`. */
+const OF_TENANTS = new Set([
+  'triptych_storage_bytes',
+  'triptych_sessions',
+  'triptych_messages',
+  'triptych_memories',
+]);
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 /** Given to a series by whoever scrapes it, or by the format of a histogram. */
 const OF_PROMETHEUS = new Set(['instance', 'job', 'le']);
@@ -258,6 +265,7 @@ describeOnEachEngine('metrics', (createDatabase) => {
           expect([name, isHistogram || types.has(name)]).toEqual([name, true]);
           if (!name.startsWith('triptych_')) continue;
           const known = Array.from(labels.get(`\`${base}\``)?.matchAll(/\w+/g) ?? [], ([label]) => label);
+          if (OF_TENANTS.has(name)) known.push('tenant');
           for (const { label, operator, value: asked } of matchers) {
             if (OF_PROMETHEUS.has(label)) continue;
             expect([name, known]).toEqual([name, expect.arrayContaining([label])]);
@@ -269,6 +277,26 @@ describeOnEachEngine('metrics', (createDatabase) => {
                 expect([name, known]).toEqual([name, expect.arrayContaining([label])]);
         }
       }
+    });
+
+    it('add up what tenants store, be there a series for each tenant or one for all of them', () => {
+      const sums = drawn.filter((expression) =>
+        readPromQL(expression).metrics.some(({ name }) => OF_TENANTS.has(name)),
+      );
+      expect(sums).toHaveLength(OF_TENANTS.size);
+      for (const sum of sums)
+        expect(sum).toMatch(/^sum(\(max by \(tenant\)| by \(kind\) \(max by \(kind, tenant\)) \(triptych_/);
+    });
+
+    // A breaker that is open is half open whenever it has a probe sent, every 30 s at the latest.
+    it.each([
+      ['closed', false],
+      ['half-open', true],
+      ['open', true],
+    ])('tell of an embeddings server whose breaker is %s: %p', (state, isTold) => {
+      const condition = alerts.find((expression) => expression.startsWith('triptych_embedding_breaker'));
+      const [, label, wanted] = /\{state="([\w-]+)"\} == ([01])$/.exec(condition ?? '') ?? [];
+      expect(Number(wanted) === (label === state ? 1 : 0)).toBe(isTold);
     });
 
     it('draw every metric that there is', async () => {

@@ -69,4 +69,17 @@ export async function sendTraffic(url: string, tenant: string, { id, text }: Tra
   await send('POST', `${thread}/messages`, `{"messages": [{"content": "${text}`);
   await send('POST', `${thread}/messages`, messages, { authorization: `Bearer ${text}`, 'x-request-id': id });
   await send('GET', '/v1/memories', undefined, { 'x-tenant-id': `${text}!` });
+  await send('GET', `${thread}/%E0%A4%A/${text}`);
+  await send('GET', `/console/${id}?${text}`);
+  const call = (name: string, args: object) => ({
+    ...{ jsonrpc: '2.0', id: text, method: 'tools/call' },
+    params: { name, arguments: args },
+  });
+  for (const body of [
+    call('remember', { agentId: id, content: text }),
+    call('recall', { query: text, agentId: id }),
+    call(text, { [id]: text }),
+    text,
+  ])
+    await send('POST', '/mcp', body, { accept: 'application/json, text/event-stream' });
 }
