@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { checkOptions } from '../src/config/load-options.js';
 import { MigrationDataSource } from '../src/database/migration-data-source.js';
 import { migrations } from '../src/database/migrations.js';
@@ -26,12 +26,17 @@ async function createDatabase(options?: { empty: boolean }): Promise<TestDatabas
   return database;
 }
 
-const migrationsOf = (database: TestDatabase): Promise<MigrationDataSource> =>
-  new MigrationDataSource({
+function migrationsOf(
+  database: TestDatabase,
+  known: (new () => MigrationInterface)[] = migrations,
+): Promise<MigrationDataSource> {
+  const source = new MigrationDataSource({
     options: checkOptions({ database: database.settings }),
     entities: [],
     embedded: undefined,
-  }).initialize();
+  });
+  return source.setOptions({ migrations: known }).initialize();
+}
 
 /** Starts the replicas at once; all are healthy, do their work and see what the others wrote, on one schema. */
 async function startTogether(database: TestDatabase, messages: string[]): Promise<void> {
@@ -103,21 +108,34 @@ async function startTogether(database: TestDatabase, messages: string[]): Promis
   },
 );
 
-/** What a next version may do while this one serves: columns that may be null on every table, and a table of its own. */
-const NEXT_MIGRATION = `
-  SELECT pg_advisory_xact_lock(7218467113);
-  DO $$ DECLARE one regclass; BEGIN
-    FOR one IN SELECT oid FROM pg_class
-                WHERE relkind = 'r' AND relnamespace IN ('shared'::regnamespace, 'checkpoints'::regnamespace)
-    LOOP EXECUTE format('ALTER TABLE %s ADD COLUMN of_the_next_version text', one); END LOOP;
-  END $$;
-  CREATE TABLE shared.next_things (tenant_id text NOT NULL, thing text, PRIMARY KEY (tenant_id, thing));
-  ALTER TABLE shared.next_things ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
-  CREATE POLICY tenant ON shared.next_things
-    USING (tenant_id = nullif(current_setting('app.tenant_id', true), ''))
-    WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
-  GRANT SELECT, INSERT, UPDATE, DELETE ON shared.next_things TO triptych_app;
-  INSERT INTO shared.migrations (timestamp, name) VALUES (1795132899999, 'NextVersion1795132899999');`;
+/**
+ * What a next version may do while this one serves: columns that may be null on every table, in an order that is no
+ * request's, and a table of its own.
+ */
+class NextVersion1795132899999 implements MigrationInterface {
+  readonly name = 'NextVersion1795132899999';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      DO $$ DECLARE one regclass; BEGIN
+        FOR one IN SELECT oid FROM pg_class
+                    WHERE relkind = 'r' AND relnamespace IN ('shared'::regnamespace, 'checkpoints'::regnamespace)
+        LOOP EXECUTE format('ALTER TABLE %s ADD COLUMN of_the_next_version text', one); PERFORM pg_sleep(0.02); END LOOP;
+      END $$;
+      CREATE TABLE shared.next_things (tenant_id text NOT NULL, thing text, PRIMARY KEY (tenant_id, thing));
+      ALTER TABLE shared.next_things ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+      CREATE POLICY tenant ON shared.next_things
+        USING (tenant_id = nullif(current_setting('app.tenant_id', true), ''))
+        WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
+      GRANT SELECT, INSERT, UPDATE, DELETE ON shared.next_things TO triptych_app`);
+    // Everybody waits for the tables by now.
+    await sleep(300);
+  }
+
+  down(): Promise<void> {
+    return Promise.reject(new Error('It is never undone.'));
+  }
+}
 
 (process.env['TEST_DATABASE_URL'] ? it : it.skip)(
   'the previous version serves while the next one migrates, and afterwards',
@@ -146,14 +164,9 @@ const NEXT_MIGRATION = `
       while (answers.length < until) await sleep(10);
     };
     await during(3);
-    const next = new pg.Client(database.settings.url);
-    await next.connect();
-    await next.query('BEGIN');
-    await next.query(NEXT_MIGRATION);
-    // Everybody waits for the tables by now.
-    await sleep(300);
-    await next.query('COMMIT');
-    await next.end();
+    const next = await migrationsOf(database, [...migrations, NextVersion1795132899999]);
+    await next.runMigrations();
+    await next.destroy();
     await during(3);
     // A replica of the previous version that starts again meanwhile.
     const replica = await TestService.start(database);

@@ -13,6 +13,7 @@ import { openSession, ServerConnections } from './server-connections.js';
 import { isLimited, NO_LIMITS, type ServerLimits } from './server-limits.js';
 import { StatementWatch } from './statement-watch.js';
 import { isDatabaseUnavailable } from './unavailable.js';
+import { againIfUndone } from './undone.js';
 import { isEnded, noteEnd } from './wire.js';
 
 /** Names the tenant in whose scope the caller runs; `undefined` outside any scope. */
@@ -181,7 +182,8 @@ export class ConnectionPool extends pg.Pool {
   ): Promise<pg.QueryResult<Row>> {
     const client = await this.#checkout();
     try {
-      return await ScopedQuery.send(client, this.#limited(client, scope), [text, values]);
+      const limited = this.#limited(client, scope);
+      return await againIfUndone(() => ScopedQuery.send(client, limited, [text, values]), this.#patienceMs);
     } catch (error) {
       noteEnd(client, error);
       throw error;
@@ -193,7 +195,8 @@ export class ConnectionPool extends pg.Pool {
   /**
    * Runs `work` with one connection in one transaction: committed when it resolves, rolled back when it
    * rejects or when anything inside rolled back. A nested call joins the one under way. Queries issued in
-   * parallel inside it are sent in order.
+   * parallel inside it are sent in order. Where PostgreSQL undid the transaction for another's sake, a deadlock or a
+   * conflict, `work` is done again from its beginning, for as long as a lock is waited for, unless it is long.
    */
   async unitOfWork<T>(work: () => Promise<T>, { isLong = false }: UnitOfWorkOptions = {}): Promise<T> {
     const scope = this.#scope();
@@ -210,21 +213,30 @@ export class ConnectionPool extends pg.Pool {
   async #transaction<T>(scope: Scope, work: () => Promise<T>, isLong: boolean): Promise<T> {
     const client = await this.#checkout();
     try {
-      const begun = isLong && this.#limits ? { ...scope, limits: NO_LIMITS } : this.#limited(client, scope);
-      const pin = await PinnedConnection.begin(client, begun, this.#pipelined);
-      let result: T;
-      try {
-        result = await this.#pins.run(pin, () => (isLong ? withoutDeadline(client, work) : work()));
-        await pin.commit();
-      } catch (error) {
-        await pin.rollback();
-        throw error;
-      }
-      pin.committed();
-      return result;
+      if (!isLong)
+        return await againIfUndone(
+          () => this.#attempt(client, this.#limited(client, scope), work),
+          this.#patienceMs,
+        );
+      const unlimited = this.#limits ? { ...scope, limits: NO_LIMITS } : scope;
+      return await this.#attempt(client, unlimited, () => withoutDeadline(client, work));
     } finally {
       client.release();
     }
+  }
+
+  async #attempt<T>(client: pg.PoolClient, scope: Scope, work: () => Promise<T>): Promise<T> {
+    const pin = await PinnedConnection.begin(client, scope, this.#pipelined);
+    let result: T;
+    try {
+      result = await this.#pins.run(pin, work);
+      await pin.commit();
+    } catch (error) {
+      await pin.rollback();
+      throw pin.undoneBy ?? error;
+    }
+    pin.committed();
+    return result;
   }
 
   /** Why writes fail at present, for all and not for one; undefined as far as is known. */
@@ -267,10 +279,16 @@ export class ConnectionPool extends pg.Pool {
     const pin = this.#pins.getStore();
     if (!pin?.isOpen) {
       const client = await this.#checkout();
-      return new ScopedConnection(client, this.#limited(client, scope), this.#pipelined).lend();
+      const limited = this.#limited(client, scope);
+      return new ScopedConnection(client, limited, this.#pipelined, this.#patienceMs).lend();
     }
     pin.refuseOtherTenant(scope.tenant);
     return pin.lend();
+  }
+
+  /** Whoever waits so long for a lock may begin again for as long. */
+  get #patienceMs(): number | undefined {
+    return this.#limits?.lockTimeoutMs;
   }
 
   #scope(): Scope {

@@ -3,6 +3,7 @@ import { DataSource, type Migration } from 'typeorm';
 import { StartupError } from '../errors.js';
 import { dataSourceOptions, type DataSourceSetup } from './data-source-options.js';
 import { INSUFFICIENT_PRIVILEGE } from './sql-states.js';
+import { againIfUndone } from './undone.js';
 
 /** Any number, the same in every process: the key of the advisory lock under which a schema changes. */
 const MIGRATION_LOCK = 7_218_467_113;
@@ -64,17 +65,18 @@ export class MigrationDataSource extends DataSource {
     return this;
   }
 
+  /** Under the traffic of a version that still serves it can be undone for a request's sake; then it begins again. */
   override runMigrations(options?: Parameters<DataSource['runMigrations']>[0]): Promise<Migration[]> {
     return this.#oneAtATime(async () => {
       await this.#followOwner();
-      return super.runMigrations(options);
+      return againIfUndone(() => super.runMigrations(options));
     });
   }
 
   override undoLastMigration(options?: Parameters<DataSource['undoLastMigration']>[0]): Promise<void> {
     return this.#oneAtATime(async () => {
       await this.#followOwner();
-      return super.undoLastMigration(options);
+      return againIfUndone(() => super.undoLastMigration(options));
     });
   }
 

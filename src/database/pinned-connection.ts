@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { RolledBackError } from '../errors.js';
 import type { Scope } from './scope.js';
 import { begin } from './scoped-connection.js';
+import { isUndone } from './undone.js';
 import { lentClient, transactionVerb, Wire, type Query } from './wire.js';
 
 const NOTHING: Omit<pg.QueryResult, 'command'> = { rows: [], rowCount: null, oid: 0, fields: [] };
@@ -17,6 +18,7 @@ export class PinnedConnection {
   readonly #wire: Wire;
   readonly #afterCommit: (() => void)[] = [];
   #doomed = false;
+  #undoneBy: unknown;
   #open = true;
 
   private constructor(client: pg.PoolClient, scope: Scope, wire: Wire) {
@@ -34,6 +36,11 @@ export class PinnedConnection {
   /** False once the unit of work has ended: what still runs then is outside of it. */
   get isOpen(): boolean {
     return this.#open;
+  }
+
+  /** What PostgreSQL said when it undid the transaction for another's sake, whatever came out of the work since. */
+  get undoneBy(): unknown {
+    return this.#undoneBy;
   }
 
   /** A unit of work belongs to one tenant. */
@@ -61,7 +68,7 @@ export class PinnedConnection {
     await this.#wire.idle();
     if (this.#doomed) throw new RolledBackError();
     // COMMIT of a failed transaction is answered with the tag ROLLBACK and no error.
-    const { command } = await this.#wire.send('COMMIT');
+    const { command } = await this.#send(['COMMIT']);
     if (command !== 'COMMIT') throw new RolledBackError();
   }
 
@@ -80,6 +87,14 @@ export class PinnedConnection {
   #run(query: Query): Promise<pg.QueryResult> {
     const verb = transactionVerb(query);
     if (verb === 'ROLLBACK') this.#doomed = true;
-    return verb ? Promise.resolve({ ...NOTHING, command: verb }) : this.#wire.send(...query);
+    return verb ? Promise.resolve({ ...NOTHING, command: verb }) : this.#send(query);
+  }
+
+  #send(query: Query): Promise<pg.QueryResult> {
+    const answered = this.#wire.send(...query);
+    answered.catch((error: unknown) => {
+      if (isUndone(error)) this.#undoneBy ??= error;
+    });
+    return answered;
   }
 }

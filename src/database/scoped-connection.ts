@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { RolledBackError } from '../errors.js';
 import { entryOf, type Scope } from './scope.js';
 import { ScopedQuery } from './scoped-query.js';
+import { againIfUndone } from './undone.js';
 import { lentClient, transactionVerb, Wire, type Query } from './wire.js';
 
 /** Opens a transaction in a scope: two statements, one round trip where the connection pipelines. */
@@ -25,6 +26,7 @@ export class ScopedConnection {
     private readonly client: pg.PoolClient,
     private readonly scope: Scope,
     private readonly pipelined: boolean,
+    private readonly patienceMs?: number,
   ) {
     this.#wire = new Wire(client, pipelined);
   }
@@ -46,7 +48,8 @@ export class ScopedConnection {
       this.#inTransaction = false;
       return this.#wire.send(...query);
     }
-    return this.#inTransaction ? this.#wire.send(...query) : this.#alone(query);
+    if (this.#inTransaction) return this.#wire.send(...query);
+    return againIfUndone(() => this.#alone(query), this.patienceMs);
   }
 
   async #alone(query: Query): Promise<pg.QueryResult> {

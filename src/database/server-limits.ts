@@ -30,15 +30,18 @@ const LIMIT_SESSION = `
   SELECT pg_backend_pid() = $1::int AS "isDirect", ${NAMES.map(
     (name, index) =>
       `CASE WHEN pg_backend_pid() = $1::int THEN set_config('${name}', $${index + 2}, false) END AS ${name}`,
-  ).join(', ')}`;
+  ).join(', ')},
+         CASE WHEN pg_backend_pid() = $1::int
+           THEN set_config('default_transaction_isolation', 'read committed', false) END AS isolation`;
 
 /** Connections whose session has the limits. */
 const limited = new WeakSet<pg.ClientBase>();
 
 /**
- * Gives a new connection its limits, in one round trip, if it leads to one process of PostgreSQL. Behind a pooler of
- * transactions, which greets with a number of its own, a session is everybody's, and nothing is set: there each
- * transaction sets them for itself. Not as parameters of the connection: PgBouncer refuses those.
+ * Gives a new connection its limits, and the isolation that our statements are written for, whatever a role or a database
+ * has set (stricter ones refuse each but one of those who write to a row at once), in one round trip, if it leads to one
+ * process of PostgreSQL. Behind a pooler of transactions, which greets with a number of its own, a session is everybody's,
+ * and nothing is set: there each transaction sets its limits for itself. Not as parameters of the connection: PgBouncer refuses those.
  */
 export async function limitSession(client: pg.ClientBase, limits: ServerLimits): Promise<void> {
   const { processID } = client as unknown as { processID: number };

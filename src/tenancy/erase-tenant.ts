@@ -1,4 +1,12 @@
-import { holdings, inTenantScope, type Owner, type TableHoldings } from './tenant-tables.js';
+import type { EntityManager } from 'typeorm';
+import { againIfUndone } from '../database/undone.js';
+import {
+  holdings,
+  inTenantScope,
+  type Owner,
+  type TableHoldings,
+  type TenantTable,
+} from './tenant-tables.js';
 
 /** An erase was asked for and did not happen. The message says why. */
 export class NothingErasedError extends Error {}
@@ -25,7 +33,7 @@ export class ResidueError extends NothingErasedError {
  * @throws InvalidTenantError, ResidueError
  */
 export function eraseTenant(owner: Owner, tenantId: string): Promise<TableHoldings[]> {
-  return inTenantScope(owner, tenantId, async (manager, tables) => {
+  const erase = async (manager: EntityManager, tables: readonly TenantTable[]): Promise<TableHoldings[]> => {
     const erased: TableHoldings[] = [];
     for (const { table } of tables) {
       const [, rows] = await manager.query<[unknown, number]>(`DELETE FROM ${table} WHERE tenant_id = $1`, [
@@ -36,7 +44,9 @@ export function eraseTenant(owner: Owner, tenantId: string): Promise<TableHoldin
     const residue = (await holdings(manager, tables, tenantId)).filter(({ rows }) => rows > 0);
     if (residue.length > 0) throw new ResidueError(tenantId, residue);
     return erased;
-  });
+  };
+  // A request that writes for the tenant meanwhile takes its tables in another order.
+  return againIfUndone(() => inTenantScope(owner, tenantId, erase));
 }
 
 /**
