@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { checkOptions } from '../src/config/load-options.js';
+import { ConnectionSlots } from '../src/database/connection-slots.js';
 import { Database } from '../src/database/database.js';
 import { problemOf } from '../src/http/problem.js';
 import { postgres, type TestDatabase } from './support/engines.js';
@@ -112,6 +113,20 @@ const lock = (value: number): string => `SELECT value FROM public.numbers WHERE 
         detail: expect.stringContaining('for the sake of another one') as unknown,
       });
       expect(attempts).toBeGreaterThan(2);
+    });
+
+    it('is left when nobody waits for it any more', async () => {
+      const leave = new AbortController();
+      let attempts = 0;
+      const work = database.through(new ConnectionSlots(1), leave.signal, () =>
+        database.unitOfWork(async () => {
+          attempts += 1;
+          if (attempts === 2) leave.abort();
+          await database.query(`DO $$ BEGIN RAISE EXCEPTION 'conflict' USING ERRCODE = '40001'; END $$`);
+        }),
+      );
+      await expect(work).rejects.toThrow('conflict');
+      expect(attempts).toBe(2);
     });
 
     it('is not done again when it is long, or failed for a reason of its own', async () => {

@@ -13,7 +13,7 @@ import { openSession, ServerConnections } from './server-connections.js';
 import { isLimited, NO_LIMITS, type ServerLimits } from './server-limits.js';
 import { StatementWatch } from './statement-watch.js';
 import { isDatabaseUnavailable } from './unavailable.js';
-import { againIfUndone } from './undone.js';
+import { againIfUndone, type Patience } from './undone.js';
 import { isEnded, noteEnd } from './wire.js';
 
 /** Names the tenant in whose scope the caller runs; `undefined` outside any scope. */
@@ -183,7 +183,7 @@ export class ConnectionPool extends pg.Pool {
     const client = await this.#checkout();
     try {
       const limited = this.#limited(client, scope);
-      return await againIfUndone(() => ScopedQuery.send(client, limited, [text, values]), this.#patienceMs);
+      return await againIfUndone(() => ScopedQuery.send(client, limited, [text, values]), this.#patience);
     } catch (error) {
       noteEnd(client, error);
       throw error;
@@ -216,7 +216,7 @@ export class ConnectionPool extends pg.Pool {
       if (!isLong)
         return await againIfUndone(
           () => this.#attempt(client, this.#limited(client, scope), work),
-          this.#patienceMs,
+          this.#patience,
         );
       const unlimited = this.#limits ? { ...scope, limits: NO_LIMITS } : scope;
       return await this.#attempt(client, unlimited, () => withoutDeadline(client, work));
@@ -280,15 +280,15 @@ export class ConnectionPool extends pg.Pool {
     if (!pin?.isOpen) {
       const client = await this.#checkout();
       const limited = this.#limited(client, scope);
-      return new ScopedConnection(client, limited, this.#pipelined, this.#patienceMs).lend();
+      return new ScopedConnection(client, limited, this.#pipelined, this.#patience).lend();
     }
     pin.refuseOtherTenant(scope.tenant);
     return pin.lend();
   }
 
   /** Whoever waits so long for a lock may begin again for as long. */
-  get #patienceMs(): number | undefined {
-    return this.#limits?.lockTimeoutMs;
+  get #patience(): Patience {
+    return { withinMs: this.#limits?.lockTimeoutMs, givenUp: this.#shares.getStore()?.givenUp };
   }
 
   #scope(): Scope {

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { RolledBackError } from '../errors.js';
 import { entryOf, type Scope } from './scope.js';
 import { ScopedQuery } from './scoped-query.js';
-import { againIfUndone } from './undone.js';
+import { againIfUndone, type Patience } from './undone.js';
 import { lentClient, transactionVerb, Wire, type Query } from './wire.js';
 
 /** Opens a transaction in a scope: two statements, one round trip where the connection pipelines. */
@@ -26,7 +26,7 @@ export class ScopedConnection {
     private readonly client: pg.PoolClient,
     private readonly scope: Scope,
     private readonly pipelined: boolean,
-    private readonly patienceMs?: number,
+    private readonly patience?: Patience,
   ) {
     this.#wire = new Wire(client, pipelined);
   }
@@ -49,7 +49,7 @@ export class ScopedConnection {
       return this.#wire.send(...query);
     }
     if (this.#inTransaction) return this.#wire.send(...query);
-    return againIfUndone(() => this.#alone(query), this.patienceMs);
+    return againIfUndone(() => this.#alone(query), this.patience);
   }
 
   async #alone(query: Query): Promise<pg.QueryResult> {

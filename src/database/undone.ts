@@ -16,16 +16,27 @@ export function isUndone(error: unknown): boolean {
   return (typeof code === 'string' && GAVE_WAY.has(code)) || isUndone(driverError);
 }
 
+/** How long it may go on. */
+export interface Patience {
+  /** No attempt begins later than that after the first one, in milliseconds; each may take as long as ever. */
+  readonly withinMs?: number | undefined;
+  /** None begins once nobody waits for it. */
+  readonly givenUp?: AbortSignal | undefined;
+}
+
 /**
  * Does `work`, a whole transaction, again when PostgreSQL undid it for another's sake: nothing of it is there then, and the
  * other one has gone on. So a schema that changes under a version which still serves, and two that take the same rows in
  * another order, cost time and no answer.
- * @param withinMs no attempt begins later than that after the first one; each may take as long as ever
  * @throws whatever the last attempt threw
  */
-export async function againIfUndone<T>(work: () => Promise<T>, withinMs = PATIENCE_MS): Promise<T> {
+export async function againIfUndone<T>(
+  work: () => Promise<T>,
+  { withinMs = PATIENCE_MS, givenUp }: Patience = {},
+): Promise<T> {
   const until = performance.now() + withinMs;
-  const mayBegin = (error: unknown): boolean => isUndone(error) && performance.now() < until;
+  const mayBegin = (error: unknown): boolean =>
+    isUndone(error) && performance.now() < until && !givenUp?.aborted;
   try {
     return await work();
   } catch (error) {
