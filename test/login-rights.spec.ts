@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { failureOf, STATUS } from '../src/cli/failure.js';
 import { checkOptions } from '../src/config/load-options.js';
@@ -65,6 +65,8 @@ const LIMITS = [
   });
 
   it('is told the statement that lets it be who serves, by a migration and by the start', async () => {
+    const noted = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const answered = jest.spyOn(console, 'log');
     await run(`GRANT CREATE ON DATABASE ${database} TO "${login}"`);
     for (const role of ['triptych_app', 'triptych_worker']) {
       const remedy = `${login} is no member of the role ${role}. As a superuser run: GRANT ${role} TO "${login}".`;
@@ -75,6 +77,12 @@ const LIMITS = [
       await expect(start()).rejects.toThrow(`The database could not be migrated: ${remedy}`);
       await run(`GRANT ${role} TO "${login}"`);
     }
+    // Which one it was; standard output belongs to the answers of commands.
+    expect(
+      noted.mock.calls.map(([text]) => /^Migration "(\w+)\d{13}" failed/.exec(String(text))?.[1]),
+    ).toEqual(['RowLevelSecurity', 'RowLevelSecurity', 'PendingEmbeddings', 'PendingEmbeddings']);
+    expect(answered).not.toHaveBeenCalled();
+    jest.restoreAllMocks();
     await start();
     await run(`REVOKE triptych_app FROM "${login}"`);
     await expect(start(login, false)).rejects.toThrow(`GRANT triptych_app, triptych_worker TO "${login}"`);

@@ -177,4 +177,5 @@ class NextVersion1795132899999 implements MigrationInterface {
     await replica.stop();
     await service.stop();
   },
+  180_000,
 );

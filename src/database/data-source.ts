@@ -17,8 +17,7 @@ class CommandDataSource extends MigrationDataSource {
 }
 
 /** What the TypeORM CLI works on: `DATABASE_URL`, or the embedded engine in `DATA_DIR`. */
-export default new CommandDataSource({
-  options,
-  embedded,
-  entities: [`${import.meta.dirname}/../*/*.entity.js`],
-});
+export default new CommandDataSource(
+  { options, embedded, entities: [`${import.meta.dirname}/../*/*.entity.js`] },
+  'advanced-console',
+);

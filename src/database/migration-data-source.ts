@@ -1,8 +1,9 @@
 import type pg from 'pg';
-import { DataSource, type Migration } from 'typeorm';
+import { DataSource, type DataSourceOptions, type Migration } from 'typeorm';
 import { StartupError } from '../errors.js';
 import { dataSourceOptions, type DataSourceSetup } from './data-source-options.js';
 import { INSUFFICIENT_PRIVILEGE } from './sql-states.js';
+import { StandardErrorLogger } from './standard-error-logger.js';
 import { againIfUndone } from './undone.js';
 
 /** Any number, the same in every process: the key of the advisory lock under which a schema changes. */
@@ -41,13 +42,13 @@ const POLICIES_OF_OWNERS = `
  */
 export class MigrationDataSource extends DataSource {
   /** Two connections: one holds the lock, the other migrates. */
-  constructor(setup: DataSourceSetup) {
+  constructor(setup: DataSourceSetup, logger: DataSourceOptions['logger'] = new StandardErrorLogger()) {
     const options = dataSourceOptions({ ...setup, connections: 2 });
     const onConnect = async (client: pg.ClientBase): Promise<void> => {
       const { processID } = client as unknown as { processID: number };
       await client.query(WITHOUT_LIMITS, [setup.embedded ? null : processID]);
     };
-    super({ ...options, extra: { ...(options.extra as object), onConnect } });
+    super({ ...options, logger, extra: { ...(options.extra as object), onConnect } });
   }
 
   /**
