@@ -88,7 +88,8 @@ export function postingsOf(key = 'memory_id'): string {
 
 /**
  * Adds chunks to the tenant's corpus, or takes them away. A transaction has one shard, that of its connection, which
- * another may have, too: whoever writes holds the memories first and the shard last, so no two wait for each other in turn.
+ * another may have, too: whoever writes holds the memories first and the shard last, so no two wait for each other in turn,
+ * unless they are units of work that write several times, of which PostgreSQL then undoes one, which is begun again.
  */
 export function counting(postings: string, sign: 1 | -1): string {
   return `
