@@ -88,7 +88,7 @@ const COMPILES = 6;
     provider.heal();
     for (const { degraded } of await compiled) expect(degraded).toEqual([]);
     expect(most).toBe(COMPILES);
-  }, 60_000);
+  });
 
   // What is locked first is what both channels of a search read at the same time, and then what is read before it.
   it.each([

@@ -76,7 +76,7 @@ describe('a service whose database is not there', () => {
       5,
       expect.stringMatching(/^The database cannot be opened: .*waited for 0\.5 s/),
     ]);
-  }, 60_000);
+  });
 });
 
 (process.env['TEST_DATABASE_URL'] ? describe : describe.skip)('a service that waits for PostgreSQL', () => {
@@ -99,7 +99,7 @@ describe('a service whose database is not there', () => {
     const database = await opening;
     expect(await database.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
     await database.close();
-  }, 60_000);
+  });
 
   it('says at once what waiting does not change', async () => {
     home = await postgres({ empty: true });
@@ -121,5 +121,5 @@ describe('a service whose database is not there', () => {
     await client.query('CREATE EXTENSION vector');
     await client.end();
     await expect(open(url.href, FOR_EVER)).rejects.toThrow(/`triptych migrate run`/);
-  }, 60_000);
+  });
 });

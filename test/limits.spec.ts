@@ -196,5 +196,5 @@ if (process.env['TEST_DATABASE_URL'])
         await other.end();
         await database.drop();
       }
-    }, 60_000);
+    });
   });

@@ -264,7 +264,7 @@ describeOnEachEngine('triptych mcp in front of a service', (createDatabase) => {
     });
     ailing.closeAllConnections();
     await new Promise((done) => ailing.close(done));
-  }, 30_000);
+  });
 
   it('goes on when the service goes away, says so, and is served again by the next', async () => {
     const url = new URL(service.url);

@@ -377,7 +377,7 @@ describeOnEachEngine('receipts', (createDatabase) => {
       await other.stop();
       rmSync(dataDir, { recursive: true });
     }
-  }, 60_000);
+  });
 
   if (process.env['TEST_DATABASE_URL']) {
     it('waits for nobody who has a session locked, and writes when it is free', async () => {
@@ -401,7 +401,7 @@ describeOnEachEngine('receipts', (createDatabase) => {
         await locker.end();
       }
       expect(leftOut).toEqual([]);
-    }, 30_000);
+    });
 
     it('tries again when its connection was killed', async () => {
       if (home.engine !== 'postgres') return;
@@ -421,7 +421,7 @@ describeOnEachEngine('receipts', (createDatabase) => {
         await locker.end();
       }
       expect(leftOut).toEqual([]);
-    }, 30_000);
+    });
 
     it('keeps the newest when several processes write at once', async () => {
       if (home.engine !== 'postgres') return;
@@ -441,6 +441,6 @@ describeOnEachEngine('receipts', (createDatabase) => {
       } finally {
         await other.stop();
       }
-    }, 30_000);
+    });
   }
 });

@@ -104,7 +104,7 @@ const BACKUP_ROLE = `CREATE ROLE triptych_backup LOGIN BYPASSRLS; GRANT pg_read_
     await expect(
       run(`${BIN}/pg_dump`, ['-d', plain.href, '-Fc', '-n', 'shared', '-f', folder.file('plain.dump')]),
     ).rejects.toThrow(/row-level security policy/);
-  }, 60_000);
+  });
 });
 
 interface Server {

@@ -87,7 +87,7 @@ describe('export and import', () => {
     const { tables } = await answerOf('export', source, '--tenant', 'acme', '--out', out, '--without-keys');
     expect(tables).not.toHaveProperty('shared.api_keys');
     expect(readFileSync(out, 'utf8')).not.toContain('AAAAAAAAAAAA');
-  }, 60_000);
+  });
 
   it('refuses what it must, with the remedy', async () => {
     const refusals: ['export' | 'import', string[], RegExp, number?][] = [

@@ -232,7 +232,7 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
     process.stdout.write(
       `leak matrix · ${home.engine}: ${attempts} attempts, ${leaks.length} leaks, ${JSON.stringify([...statuses])}\n`,
     );
-  }, 180_000);
+  }, 600_000);
 
   it('shows nothing of another tenant in a list, a search or a compiled context', async () => {
     const open = operations.filter(({ path }) => path.startsWith('/v1/') && !path.includes('{'));
