@@ -133,26 +133,6 @@ describeOnEachEngine('memories', (createDatabase) => {
     expect(source.body).toMatchObject({ content: 'green pears', metadata: {}, source: { speaker: 'Bo' } });
   });
 
-  it('makes no revision of a change that changes nothing', async () => {
-    const same = service.as('same');
-    const fact = {
-      content: 'red apples',
-      metadata: { kind: 'fruit', by: { x: 1, y: 2 } },
-      source: { speaker: 'Bo', seq: 3 },
-    };
-    const { body: stored } = await same.post('/v1/memories', { agentId: 'a', ...fact });
-    const path = `/v1/memories/${(stored as Entry).memoryId}`;
-    const reordered = { metadata: { by: { y: 2, x: 1 }, kind: 'fruit' }, source: { seq: 3, speaker: 'Bo' } };
-    for (const change of [{}, fact, reordered, { retracted: false }])
-      expect(await same.patch(path, change)).toMatchObject({ status: 200, body: stored as object });
-    expect((await same.patch(path, { ...fact, retracted: true })).body).toMatchObject({ revision: 2 });
-    expect((await same.patch(path, { retracted: true })).body).toMatchObject({ revision: 2 });
-    const { body } = await same.get(`${path}/history`);
-    expect((body as { revisions: { revision: number }[] }).revisions.map(({ revision }) => revision)).toEqual(
-      [2, 1],
-    );
-  });
-
   it('refuses what is no field of a change', async () => {
     const { memoryId } = await as(() => memory.store({ agentId: 'a', content: 'unmoved' }));
     await expect(as(() => memory.update(memoryId, { contents: 'moved' } as never))).rejects.toMatchObject({

@@ -1,5 +1,4 @@
 // Over 200 lines: one class, every write of a memory.
-import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../database/database.js';
 import { EmbeddingsUnavailableError, InvalidEmbeddingError, NotFoundError } from '../errors.js';
@@ -88,17 +87,17 @@ export class MemoryWriter {
   }
 
   /**
-   * Makes a new revision, and keeps the one before; a change that changes nothing makes none. Embeds and counts before
-   * it takes a connection, so a change that another one overtook meanwhile is made again.
+   * Makes a new revision, and keeps the one before. Embeds and counts before it takes a connection, so a change that
+   * another one overtook meanwhile is made again.
    * @throws NotFoundError
    */
   async update(memoryId: string, change: MemoryChange, before: MemoryEntry): Promise<MemoryEntry> {
     const after = changed(before, change);
-    const fields = CHANGEABLE.filter(
-      (field) => !isDeepStrictEqual(valueOf(after, field), valueOf(before, field)),
-    );
     const isShown = after.retractedAt === null;
-    const isMoved = fields.some((field) => field !== 'metadata');
+    const isMoved =
+      after.content !== before.content ||
+      JSON.stringify(after.source) !== JSON.stringify(before.source) ||
+      isShown !== (before.retractedAt === null);
     const [made, tokens] = await Promise.all([
       this.#vectorsOf(isMoved && isShown ? [after] : []),
       this.#tokensOf([after]),
@@ -108,10 +107,6 @@ export class MemoryWriter {
       if (!held) throw new NotFoundError('memory');
       const { space, nextSpace, ...overtaken } = held;
       if (held.revision !== before.revision) return { overtakenBy: overtaken };
-      if (fields.length === 0) {
-        await this.parts.idempotency.remember(overtaken, { objectIds: [memoryId] });
-        return { entry: overtaken };
-      }
       const spaces = new Set([space ?? made.space, ...(nextSpace === null ? [] : [nextSpace])]);
       if (made.vectors) spaces.delete(made.space);
       const isWaiting = isMoved && isShown && spaces.has(space ?? made.space);
@@ -130,7 +125,7 @@ export class MemoryWriter {
         isMoved,
         isWaiting ? 'pending' : null,
       ]);
-      if (fields.includes('metadata'))
+      if (change.metadata !== undefined)
         await this.#query(sql.REPLACE_FACTS, [memoryId, factsOf(after.metadata)]);
       if (isMoved) await this.#query(UNINDEX, [[memoryId]]);
       if (isMoved && isShown) await this.#query(sql.INDEX_MEMORIES, this.#index([after], made));
@@ -138,6 +133,7 @@ export class MemoryWriter {
         await this.#query(LEAVE_PENDING, [memoryId, [...spaces]]);
         for (const each of spaces) this.#wake(each);
       }
+      const fields = CHANGEABLE.filter((field) => change[field] !== undefined);
       await this.parts.audit.record({ ...auditOf('memory.update', after), details: { fields } });
       await this.parts.idempotency.remember(entry, { objectIds: [memoryId] });
       return { entry: entry as MemoryEntry };
@@ -277,11 +273,6 @@ function changed(before: MemoryEntry, { content, metadata, source, retracted }: 
     ...(source !== undefined && { source }),
     ...(retracted !== undefined && { retractedAt: retracted ? (before.retractedAt ?? new Date()) : null }),
   });
-}
-
-/** JSON whose keys are in another order is the same. */
-function valueOf(entry: MemoryEntry, field: (typeof CHANGEABLE)[number]): unknown {
-  return field === 'retracted' ? entry.retractedAt !== null : entry[field];
 }
 
 function auditOf(action: string, { memoryId }: Pick<MemoryEntry, 'memoryId'>): AuditEntry {
