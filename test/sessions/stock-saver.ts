@@ -25,6 +25,8 @@ export async function withStockSaver<T>(
       ? ({ Client: PGliteClient, pglite: engine.pglite, max: 1 } as object)
       : { connectionString: settings.url, max: 2 },
   );
+  // It calls itself ended before its connections are, and whoever drops the database then ends them.
+  pool.on('error', () => undefined);
   try {
     const saver = new PostgresSaver(pool, undefined, { schema });
     await saver.setup();
