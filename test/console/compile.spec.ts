@@ -282,6 +282,23 @@ describeInChromium('the compile view of the console', () => {
     expect(await tab.page.getByRole('tab', { name: 'Compare' }).count()).toBe(0);
   });
 
+  it('offers threads that arrive after the first letters of one were typed', async () => {
+    await append('late', 'support-99', [{ role: 'user', content: 'hello' }]);
+    const tab = await suite.open();
+    let arrive: () => void = () => undefined;
+    const typed = new Promise<void>((resolve) => (arrive = resolve));
+    await tab.page.route(/\/v1\/sessions\?limit=1000/, async (route) => {
+      await typed;
+      await route.continue();
+    });
+    await tab.signIn('late', '/compile');
+    await tab.page.getByRole('combobox', { name: 'Thread' }).fill('99');
+    await tab.page.getByText('The threads are being read').waitFor();
+    arrive();
+    await tab.page.getByRole('option', { name: /support-99/ }).click();
+    expect(await tab.page.getByRole('combobox', { name: 'Thread' }).inputValue()).toBe('support-99');
+  });
+
   it('shows hostile texts and ids as text', async () => {
     const thread = `${SCRIPT} \u202e thread`;
     await append('hostile', thread, [

@@ -27,7 +27,7 @@ interface ThreadFieldProps {
 /** One of the threads by a part of its id, or an id as it is typed: also of a thread that does not exist yet. */
 export function ThreadField({ value, onChange, error }: ThreadFieldProps): ReactNode {
   const api = useApi();
-  const { data, isError } = useQuery({
+  const { data, isError, isPending } = useQuery({
     queryKey: ['threads-to-choose'],
     queryFn: ({ signal }) => api.run((client) => listSessions({ client, query: { limit: LISTED }, signal })),
   });
@@ -42,6 +42,8 @@ export function ThreadField({ value, onChange, error }: ThreadFieldProps): React
       className="field"
       allowsCustomValue
       menuTrigger="input"
+      // Opened by what is typed, never by what arrives: so that who types before the threads are there is offered them too.
+      allowsEmptyCollection={isPending}
       items={offered}
       inputValue={value}
       onInputChange={onChange}
@@ -67,7 +69,10 @@ export function ThreadField({ value, onChange, error }: ThreadFieldProps): React
       </Text>
       <FieldError className="field-error">{error}</FieldError>
       <Popover className="combo-popover">
-        <ListBox<SessionSummary> className="combo-list">
+        <ListBox<SessionSummary>
+          className="combo-list"
+          renderEmptyState={() => <p className="combo-item muted">The threads are being read …</p>}
+        >
           {({ threadId, messageCount }) => (
             <ListBoxItem id={threadId} textValue={threadId} className="combo-item">
               <span className="mono">{threadId}</span>
