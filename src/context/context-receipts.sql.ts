@@ -40,8 +40,8 @@ export const WRITE_RECEIPTS = `
                            WHERE tenant_id = $1 AND receipt_id IN (TABLE superfluous) FOR UPDATE SKIP LOCKED)
   )
   SELECT g.receipt_id AS "receiptId"
-    FROM given g JOIN shared.sessions s ON s.tenant_id = $1 AND s.thread_id = g.thread_id
-   WHERE g.thread_id NOT IN (SELECT thread_id FROM held)`;
+    FROM given g JOIN shared.sessions s ON s.thread_id = g.thread_id
+   WHERE s.tenant_id = $1 AND s.thread_id = ANY ($3) AND s.thread_id NOT IN (SELECT thread_id FROM held)`;
 
 export const FIND_RECEIPT = `
   SELECT thread_id AS "threadId", receipt FROM shared.context_receipts WHERE tenant_id = $1 AND receipt_id = $2`;
