@@ -134,6 +134,29 @@ describeOnEachEngine('a search whose question cannot be embedded', (createDataba
     ]);
   });
 
+  it('is embedded all the same when another tenant has filled the line', async () => {
+    const other = service.as('other');
+    const content = 'The kayak is red.';
+    expect((await other.post('/v1/memories', { ...AGENT, content })).status).toBe(201);
+    const gate = closedGate();
+    server.fail({ until: gate.opened });
+    // Four are with the server and 32 in line; two more find it full.
+    const ended: Answer[] = [];
+    const flood = Array.from({ length: 38 }, async () => ended.push(await search()));
+    await until(() => ended.length === 2, 'searches that find the line full');
+    let isAnswered = false;
+    const found = other.post('/v1/memories/search', { query: 'kayak' }).finally(() => (isAnswered = true));
+    await until(() => isAnswered || ended.length === 3, 'search that makes room for the one of the other');
+    expect(ended).toMatchObject(Array(3).fill({ status: 200, body: { degraded: away } }));
+    gate.open();
+    server.heal();
+    expect(await found).toMatchObject({
+      body: { results: [{ memory: { content }, scores: byBoth }], degraded: [] },
+    });
+    await Promise.all(flood);
+    expect(ended.slice(3)).toMatchObject(Array(35).fill({ status: 200, body: { degraded: [] } }));
+  });
+
   it('shows in readiness and in the metrics that the server is left alone, and stays ready', async () => {
     const ready = (): Promise<Answer> => service.send('GET', '/health/ready');
     const metric = async (line: string): Promise<number> => {
@@ -153,6 +176,13 @@ describeOnEachEngine('a search whose question cannot be embedded', (createDataba
       body: { details: { embeddings: { ...space, breaker: 'closed' } } },
     });
     expect(await breaker('closed')).toBe(1);
+    const outcome = (name: string): Promise<number> =>
+      metric(`triptych_embedding_requests_total{kind="query",outcome="${name}"}`);
+    const outcomes = async (): Promise<[number, number]> => [
+      await outcome('unavailable'),
+      await outcome('not_asked'),
+    ];
+    const [unavailable, notAsked] = await outcomes();
     const before = server.requests.length;
     server.fail({ status: 401 });
     for (let call = 0; call < 6; call++)
@@ -175,10 +205,7 @@ describeOnEachEngine('a search whose question cannot be embedded', (createDataba
     });
     expect(await breaker('open')).toBe(1);
     expect(await breaker('closed')).toBe(0);
-    const outcome = (name: string): Promise<number> =>
-      metric(`triptych_embedding_requests_total{kind="query",outcome="${name}"}`);
-    expect(await outcome('unavailable')).toBe(asked);
-    expect(await outcome('not_asked')).toBe(6 - asked);
+    expect(await outcomes()).toEqual([unavailable + asked, notAsked + 6 - asked]);
     expect(await metric('triptych_embedding_running{kind="query"}')).toBe(0);
 
     // The pause is some seconds; then the next search tries, and finds by both.

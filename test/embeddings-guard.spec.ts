@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { GuardedEmbedder, type GuardOptions } from '../src/embeddings/guarded-embedder.js';
 import { OpenAIEmbedder, type OpenAIEmbedderOptions } from '../src/embeddings/openai-embedder.js';
 import { EmbeddingsUnavailableError } from '../src/errors.js';
+import { currentTenant, TenantContext } from '../src/tenancy/tenant-context.js';
 import { EmbeddingsServer, type EmbeddingsFault } from './support/embeddings-server.js';
 import { closedGate } from './support/gate.js';
 
@@ -186,6 +187,53 @@ describe('the bulkheads of a provider', () => {
     expect(server.requests.map(({ body }) => body.input[0])).toEqual(['a1', 'b', 'a2', 'a3', 'a4']);
   });
 
+  it('gives a place to the tenant that has the fewest, so that none stands behind all of another', async () => {
+    const embedder = guarded({ concurrency: 2 });
+    const gate = closedGate();
+    server.fail({ until: gate.opened }, 2);
+    const flood = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6'].map((text) => askAs('a', embedder, text));
+    while (server.requests.length < 2) await aMoment();
+    const others = [askAs('b', embedder, 'b1'), askAs('b', embedder, 'b2'), askAs('c', embedder, 'c1')];
+    gate.open();
+    await Promise.all([...flood, ...others]);
+    const order = server.requests.map(({ body }) => body.input[0]);
+    // Of two requests at once either may be there first.
+    expect(order.slice(0, 2).sort()).toEqual(['a1', 'a2']);
+    // The others had none yet, so theirs come before the third of the flood.
+    expect(order.slice(2, 4).sort()).toEqual(['b1', 'c1']);
+    expect(order).toHaveLength(9);
+    expect(order.indexOf('b2')).toBeLessThan(order.indexOf('a5'));
+  });
+
+  it('takes a tenant into a line that is full of another, whose newest is refused', async () => {
+    const embedder = guarded({ concurrency: 1 });
+    const gate = closedGate();
+    server.fail({ until: gate.opened }, 1);
+    const flood = Array.from({ length: 9 }, (_, index) => askAs('a', embedder, `a${index}`));
+    const newest = failureOf(flood[8] as Promise<unknown>);
+    const other = askAs('b', embedder, 'b');
+    expect((await newest).message).toMatch(/1 requests to it are under way and 8 wait in line/);
+    expect((await failureOf(askAs('a', embedder, 'one more'))).message).toMatch(/8 wait in line/);
+    expect(embedder.figures).toMatchObject([{ running: 1, waiting: 8 }, {}]);
+    gate.open();
+    await Promise.all([...flood.slice(0, 8), other]);
+    expect(server.requests.map(({ body }) => body.input[0]).slice(0, 3)).toEqual(['a0', 'b', 'a1']);
+    expect(server.requests).toHaveLength(9);
+    expect(embedder.figures).toMatchObject([{ running: 0, waiting: 0 }, {}]);
+  });
+
+  it('pushes nobody out of a line in which all have as much', async () => {
+    const embedder = guarded({ concurrency: 1 });
+    const gate = closedGate();
+    server.fail({ until: gate.opened }, 1);
+    const tenants = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+    const all = tenants.map((tenant) => askAs(tenant, embedder, tenant));
+    await expect(askAs('late', embedder, 'late')).rejects.toThrow(/8 wait in line/);
+    gate.open();
+    await Promise.all(all);
+    expect(server.requests.map(({ body }) => body.input[0])).toEqual(tenants);
+  });
+
   it('refuses at once while the provider is left alone, however many requests are under way', async () => {
     const embedder = guarded({ concurrency: 1, breaker: { failures: 1, ...AN_HOUR } });
     const gate = closedGate();
@@ -245,8 +293,17 @@ function guarded(
       maxRetries: 0,
       ...driver,
     }),
-    { concurrency: 4, waitMs: { document: 60_000, query: 60_000 }, ...options },
+    {
+      concurrency: 4,
+      waitMs: { document: 60_000, query: 60_000 },
+      tenantOfCaller: currentTenant,
+      ...options,
+    },
   );
+}
+
+function askAs(tenantId: string, embedder: GuardedEmbedder, text: string): Promise<unknown> {
+  return new TenantContext().run(tenantId, () => embedder.embed([text], 'document'));
 }
 
 function aMoment(): Promise<void> {

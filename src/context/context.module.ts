@@ -49,7 +49,7 @@ export class ContextModule {
         DatabaseModule.register({ entities: [Session, MemoryEntry], tenantOfCaller: currentTenant, seed }),
         TelemetryModule,
         TenancyModule,
-        EmbeddingsModule,
+        EmbeddingsModule.register({ tenantOfCaller: currentTenant }),
         RecallModule,
         SummariesModule,
         TokensModule,

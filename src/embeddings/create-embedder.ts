@@ -1,7 +1,6 @@
-import type { Meter } from '../telemetry/meter.js';
 import { type Embedder } from './embedder.js';
 import { Embedders } from './embedders.js';
-import { GuardedEmbedder } from './guarded-embedder.js';
+import { GuardedEmbedder, type GuardOptions } from './guarded-embedder.js';
 import { LOCAL_MODEL, LocalEmbedder } from './local-embedder.js';
 import { OpenAIEmbedder } from './openai-embedder.js';
 
@@ -29,12 +28,15 @@ export interface EmbeddingsOptions {
  * A provider is asked through a guard; the built-in embedder needs none.
  * @throws StartupError when the options cannot make an embedder
  */
-export function createEmbedder(options: EmbeddingsOptions, meter?: Meter): Embedder {
+export function createEmbedder(
+  options: EmbeddingsOptions,
+  parts: Pick<GuardOptions, 'meter' | 'tenantOfCaller'> = {},
+): Embedder {
   if (options.provider === 'local') return new LocalEmbedder(options.dimensions);
   const { timeoutMs = 10_000, concurrency = 16 } = options;
   return new GuardedEmbedder(requesting(options, options), {
+    ...parts,
     concurrency,
-    meter,
     // A query that has stood in line for long has no time left to be answered in.
     waitMs: { document: timeoutMs, query: Math.round(queryTimeoutOf(options) / 2) },
   });

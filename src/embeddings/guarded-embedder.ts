@@ -23,6 +23,8 @@ export interface GuardOptions {
   readonly waitMs: Readonly<Record<EmbeddingKind, number>>;
   readonly breaker?: BreakerOptions;
   readonly meter?: Meter | undefined;
+  /** Among whom the places are shared out. */
+  readonly tenantOfCaller?: (() => string | undefined) | undefined;
 }
 
 /** How a request to the provider ended; `not_asked`: the breaker was open, or the line too long. */
@@ -58,7 +60,8 @@ interface Lanes {
 /**
  * Keeps an embedder whose provider fails from taking others along. A circuit breaker leaves the provider alone for a while;
  * and queries have a bulkhead of their own, apart from documents, in which the requests to the provider are counted and
- * not the calls, so that a store of hundreds of chunks takes one place at a time and no query stands behind it.
+ * not the calls, so that a store of hundreds of chunks takes one place at a time and no query stands behind it. In each of
+ * the two, no tenant stands behind all of another's.
  */
 export class GuardedEmbedder extends Embedder {
   readonly model: string;
@@ -149,7 +152,7 @@ export class GuardedEmbedder extends Embedder {
           if (outcome === 'not_asked') await sleep(LET_GO_MS);
           throw error;
         }
-      });
+      }, this.options.tenantOfCaller?.());
     } finally {
       this.#lanes.outcomes[kind][outcome] += 1;
       tell?.({ kind, outcome, texts: batch.length });
