@@ -55,7 +55,8 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   reporters: ['default', '<rootDir>/test/support/closing-line.mjs'],
-  testTimeout: 120_000,
+  // So long that only what hangs takes it: no test is about how fast this machine is today.
+  testTimeout: 300_000,
   maxWorkers: 2,
   // Modules of former files stay in a worker's memory, 5 GB at the end of a whole run, and collecting those costs more than a new worker.
   workerIdleMemoryLimit: '1GB',

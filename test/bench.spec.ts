@@ -417,7 +417,7 @@ describeOnPostgres('the suite of recall · postgres', () => {
     for (const target of targets?.slice(0, 2) ?? []) expect(target).toMatch(/^Target: recall@10 .*, met\.$/);
     expect(printed).not.toMatch(/mem0ai was not measured/);
     expect(await databases()).toEqual([]);
-  }, 120_000);
+  });
 });
 
 /** Its processes run the built files, and so does the command itself here. */
@@ -472,7 +472,7 @@ describeOnPostgres('the suite of the prompt cache · postgres', () => {
       expect(recalling?.[way]).toBeLessThan(fast?.[way] ?? 0);
     expect(printed).toMatch(/^fast, no memories: of 43 turns the history begins anew in Triptych at \d+ /m);
     expect(await databases()).toEqual([]);
-  }, 240_000);
+  });
 });
 
 describeOnPostgres('the suite of compiling · postgres', () => {
@@ -504,7 +504,7 @@ describeOnPostgres('the suite of compiling · postgres', () => {
       /^compile, thread of 60, tenant of 12, per second: Triptych [\d.]+, at once [\d.]+, first design /m,
     );
     expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(5);
-  }, 240_000);
+  });
 });
 
 describeOnPostgres('the suite of the neighbour · postgres', () => {
@@ -526,7 +526,7 @@ describeOnPostgres('the suite of the neighbour · postgres', () => {
     expect(printed).toMatch(
       /^Target: p99 of all requests, beside over alone ≤ 2 ×: [\d.]+, (met|NOT MET)\.$/m,
     );
-  }, 120_000);
+  });
 });
 
 describeOnPostgres('the suite of resilience · postgres', () => {
@@ -548,7 +548,7 @@ describeOnPostgres('the suite of resilience · postgres', () => {
       /^The queue: 1000 memories in (\d+) requests\.$/m.exec(printed)?.map(Number) ?? [];
     expect(requests).toBeLessThan(30);
     expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(5);
-  }, 240_000);
+  });
 });
 
 describeOnPostgres('the suite of observability · postgres', () => {
@@ -565,5 +565,5 @@ describeOnPostgres('the suite of observability · postgres', () => {
     expect(printed).toContain('Each service was started anew 2 times');
     expect(printed.match(/^Target: .*: [\d.]+, (met|NOT MET)\.$/gm)).toHaveLength(3);
     expect(printed).toMatch(/^10 spans without an SDK, as many as a compile has: [\d.]+ µs\.$/m);
-  }, 240_000);
+  });
 });

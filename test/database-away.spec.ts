@@ -73,7 +73,7 @@ function fill(file: string): void {
       drop: () => Promise.resolve(),
     });
     await append();
-  }, 120_000);
+  });
   afterAll(async () => {
     await service.stop();
     await proxy.close();
@@ -184,7 +184,7 @@ function fill(file: string): void {
     await expectOut();
     await cluster.restart();
     await expectBack();
-  }, 120_000);
+  });
 
   it('has its backends killed under load', async () => {
     let isOver = false;
@@ -208,7 +208,7 @@ function fill(file: string): void {
     expect(wrong).toEqual([]);
     expect(killed).toBeGreaterThan(0);
     await expectBack();
-  }, 120_000);
+  });
 
   it('is behind a network that swallows everything', async () => {
     await Promise.all(everything());
@@ -217,7 +217,7 @@ function fill(file: string): void {
     await expectOut();
     await proxy.become({ kind: 'pass' });
     await expectBack();
-  }, 120_000);
+  });
 
   it('went silent on one connection, and the others, which took the same way, are not tried', async () => {
     await Promise.all([...everything(), ...everything()]);
@@ -228,7 +228,7 @@ function fill(file: string): void {
     expect(pool.idleCount).toBe(0);
     await proxy.become({ kind: 'pass' });
     await expectBack();
-  }, 120_000);
+  });
 
   it('is behind a network that loses what is under way, whatever the deadline of a statement', async () => {
     const patient = await TestService.start({
@@ -246,7 +246,7 @@ function fill(file: string): void {
     process.stdout.write(`what was under way is lost: back after ${Math.round(ms)} ms\n`);
     for (const answer of await Promise.all(stuck)) expectAway(answer);
     await patient.stop();
-  }, 120_000);
+  });
 
   it('is busy for long, which is not to be lost', async () => {
     const patient = await TestService.start({
@@ -261,7 +261,7 @@ function fill(file: string): void {
     expect(answer.body).toMatchObject({ code: 'database_busy' });
     expect(await slow).toEqual([{ done: false }]);
     await patient.stop();
-  }, 120_000);
+  });
 
   it('refuses connections, and resets those that there are', async () => {
     await proxy.become({ kind: 'reset' });
@@ -270,45 +270,41 @@ function fill(file: string): void {
     await expectOut();
     await proxy.become({ kind: 'pass' });
     await expectBack();
-  }, 120_000);
+  });
 
   it('is slower than anybody waits', async () => {
     await proxy.become({ kind: 'delay', ms: 5_000 });
     await expectOut();
     await proxy.become({ kind: 'pass' });
     await expectBack();
-  }, 120_000);
+  });
 
   it('is slow, and serves', async () => {
     await proxy.become({ kind: 'delay', ms: 20 });
     for (const { status } of await Promise.all(everything())) expect(status).toBeLessThan(300);
     await proxy.become({ kind: 'pass' });
     await expectBack();
-  }, 120_000);
+  });
 
   it('drips', async () => {
     await proxy.become({ kind: 'drip', bytes: 1 });
     await expectOut();
     await proxy.become({ kind: 'pass' });
     await expectBack();
-  }, 120_000);
+  });
 
   it.each([
     ['up', 60],
     ['up', 700],
     ['down', 60],
     ['down', 700],
-  ] as const)(
-    'is cut off in the middle of a message, on the way %s after %i bytes',
-    async (of, after) => {
-      await proxy.become({ kind: 'cut', of, after });
-      for (const answer of await Promise.all([...everything(), append(), append()]))
-        if (answer.status >= 300) expectAway(answer);
-      await proxy.become({ kind: 'pass' });
-      await expectBack();
-    },
-    120_000,
-  );
+  ] as const)('is cut off in the middle of a message, on the way %s after %i bytes', async (of, after) => {
+    await proxy.become({ kind: 'cut', of, after });
+    for (const answer of await Promise.all([...everything(), append(), append()]))
+      if (answer.status >= 300) expectAway(answer);
+    await proxy.become({ kind: 'pass' });
+    await expectBack();
+  });
 
   it('is read-only', async () => {
     await asOwner(`ALTER SYSTEM SET default_transaction_read_only = on`, 'SELECT pg_reload_conf()');
@@ -323,7 +319,7 @@ function fill(file: string): void {
       'SELECT pg_reload_conf()',
     );
     await expectBack();
-  }, 120_000);
+  });
 
   it('says that it has no room', async () => {
     await asOwner(
@@ -336,7 +332,7 @@ function fill(file: string): void {
     expect(body).toMatchObject({ detail: expect.stringContaining('its disk is full') as unknown });
     await asOwner('DROP FUNCTION public.no_room() CASCADE');
     await expectBack();
-  }, 120_000);
+  });
 
   it('has no room on its disk', async () => {
     const disk = smallDisk(64 * 1_048_576, statSync(cluster.folder).uid);
@@ -369,5 +365,5 @@ function fill(file: string): void {
       spawnSync('umount', [disk]);
       rmdirSync(disk);
     }
-  }, 120_000);
+  });
 });

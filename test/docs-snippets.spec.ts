@@ -76,7 +76,7 @@ describe('snippets', () => {
       'I have read 4 messages.',
     ]);
     // It makes a new data folder and migrates it.
-  }, 180_000);
+  });
 
   describeOnEachEngine('of docs/langgraph.md and docs/upgrading.md', (createDatabase) => {
     let database: TestDatabase;

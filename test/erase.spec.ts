@@ -268,7 +268,7 @@ describe('npm run tenant -- erase', () => {
       await service.stop();
       rmSync(dataDir, { recursive: true });
     }
-  }, 180_000);
+  });
 
   if (process.env['TEST_DATABASE_URL'])
     it('works on PostgreSQL while the service runs', async () => {
@@ -283,5 +283,5 @@ describe('npm run tenant -- erase', () => {
         await service.stop();
         await home.drop();
       }
-    }, 180_000);
+    });
 });

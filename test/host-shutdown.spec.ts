@@ -63,5 +63,4 @@ afterEach(() => database?.drop());
     const own = ['pool', 'source', true];
     expect(JSON.parse(stdout)).toEqual({ during: own, after: own, left: 0 });
   },
-  120_000,
 );

@@ -43,7 +43,7 @@ describe('what the service tells of itself', () => {
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Line);
-  }, 180_000);
+  });
   afterAll(async () => {
     await service.stop();
     await collector.close();

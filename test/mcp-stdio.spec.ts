@@ -336,7 +336,7 @@ describe('triptych mcp as a process', () => {
     ]);
     expect(stderr).toContain('"service":"triptych"');
     expect(stderr).not.toContain('piped fact');
-  }, 120_000);
+  });
 
   it('holds its folder against a second one, which names the remedy, and ends on a signal', async () => {
     const first = new Command({ ...environment, LOG_FORMAT: 'pretty' });
@@ -354,7 +354,7 @@ describe('triptych mcp as a process', () => {
     expect(code).toBe(0);
     expect(answersOf(stdout).length).toBeGreaterThan(1);
     await client.close();
-  }, 180_000);
+  });
 
   it('says that there is no service, and does not begin', async () => {
     const nobody = createServer();
@@ -366,5 +366,5 @@ describe('triptych mcp as a process', () => {
     expect(stderr).toBe(
       `The service at http://127.0.0.1:${port}/mcp cannot be reached (ECONNREFUSED). Start it, or correct TRIPTYCH_URL.\n`,
     );
-  }, 120_000);
+  });
 });

@@ -81,7 +81,7 @@ describeOnEachEngine('indexes of what filters ask for', (createDatabase) => {
       if (i % 60 === 3) await update({ retracted: false });
       if (i % 10 === 5) await tenant.as(() => tenant.memory.delete(memoryId), who);
     }
-  }, 120_000);
+  });
 
   const isFound = (i: number): boolean => i % 10 !== 5 && !(i % 30 === 3 && i % 60 !== 3);
   /** Without the two moments that say when it was stored and changed, which nobody can choose. */

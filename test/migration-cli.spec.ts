@@ -45,14 +45,14 @@ describe('the migration commands (on what `npm run build` made)', () => {
     const folder = mkdtempSync(join(tmpdir(), 'triptych-cli-'));
     await thereAndBack({ DATA_DIR: folder });
     rmSync(folder, { recursive: true, force: true });
-  }, 180_000);
+  });
 
   if (process.env['TEST_DATABASE_URL']) {
     it('run, show, generate and revert on PostgreSQL', async () => {
       const database = await postgres({ empty: true });
       await thereAndBack({ DATABASE_URL: database.settings.url ?? '' });
       await database.drop();
-    }, 180_000);
+    });
 
     it('run in 8 processes at once, and all succeed', async () => {
       const database = await postgres({ empty: true });
@@ -60,6 +60,6 @@ describe('the migration commands (on what `npm run build` made)', () => {
       await Promise.all(Array.from({ length: 8 }, () => typeorm('run', environment)));
       expect(done(await typeorm('show', environment))).toBe(migrations.length);
       await database.drop();
-    }, 180_000);
+    });
   }
 });

@@ -173,7 +173,7 @@ describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] :
       expect(messages.map(({ content }) => content)).toEqual(contents);
     }
     await service.stop();
-  }, 180_000);
+  });
 
   it('is told by readiness, with every answer closing its connection; a second one ends at once', async () => {
     const service = await start({
@@ -202,7 +202,7 @@ describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] :
     const { body } = await again.send(TENANT, 'GET', messagesOf('late'));
     expect(body).toMatchObject({ messages: [{ content: 'still taken' }] });
     await again.stop();
-  }, 120_000);
+  });
 
   it('does not wait for clients that send nothing, half a request, or half a body for ever', async () => {
     const service = await start({
@@ -231,7 +231,7 @@ describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] :
     expect([silent, halfHead]).toEqual(['', '']);
     expect(halfBody).toMatch(/^HTTP\/1\.1 503 /);
     expect(halfBody).toContain('"code":"shutting_down"');
-  }, 120_000);
+  });
 
   it('cuts an answer that nobody takes, and says that it was the service', async () => {
     const service = await start({
@@ -252,7 +252,7 @@ describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] :
     expect(requestsCut(service.said)).toEqual([
       { method: 'GET', route: '/v1/sessions/:threadId/messages', status: 503, code: 'shutting_down' },
     ]);
-  }, 120_000);
+  });
 
   it('is not held up by an embeddings server that hangs', async () => {
     const server = await EmbeddingsServer.start({ dimensions: 1536 });
@@ -272,7 +272,7 @@ describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] :
     expect([await service.exit, service.said]).toEqual([{ code: 0, signal: null }, service.said]);
     // Found by its words alone, or told to come again: what it is depends on which time was over first.
     expect([200, 503]).toContain((await searched)?.status);
-  }, 120_000);
+  });
 
   it('while it starts ends it, and it starts again', async () => {
     const random = seededRandom(7);
@@ -288,7 +288,7 @@ describe.each(['embedded', ...(process.env['TEST_DATABASE_URL'] ? ['postgres'] :
     const service = await start(environment);
     expect(await service.send(TENANT, 'GET', '/v1/sessions')).toMatchObject({ status: 200 });
     await service.stop();
-  }, 120_000);
+  });
 });
 
 if (process.env['TEST_DATABASE_URL'])
@@ -323,4 +323,4 @@ if (process.env['TEST_DATABASE_URL'])
       ['/v1/sessions/:threadId/messages', 'shutting_down'],
       ['/mcp', 'shutting_down'],
     ]);
-  }, 120_000);
+  });

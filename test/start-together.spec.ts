@@ -86,7 +86,7 @@ async function startTogether(database: TestDatabase, messages: string[]): Promis
   () => {
     it('make one schema of an empty database', async () => {
       await startTogether(await createDatabase({ empty: true }), []);
-    }, 300_000);
+    });
 
     it('bring an old schema up to date, and keep what is in it', async () => {
       const database = await createDatabase();
@@ -104,7 +104,7 @@ async function startTogether(database: TestDatabase, messages: string[]): Promis
       const found = await later.as('acme').post('/v1/memories/search', { query: 'from before' });
       expect(found.body).toMatchObject({ results: [{ memory: { content: 'from before' } }] });
       await later.stop();
-    }, 300_000);
+    });
   },
 );
 
@@ -178,5 +178,4 @@ class NextVersion1795132899999 implements MigrationInterface {
     await replica.stop();
     await service.stop();
   },
-  180_000,
 );

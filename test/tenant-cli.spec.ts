@@ -126,7 +126,7 @@ describeOnEachEngine('npm run tenant', (createDatabase) => {
     if (database.engine === 'embedded')
       expect((await tenant(environment, 'list')).stderr).toContain(`process ${process.pid}`);
     await service.stop();
-  }, 120_000);
+  });
 
   it('shows and sets the language of a tenant, and writes its index anew', async () => {
     const told = { tenantId: 'deutsch', textSearch: 'english', isOwn: false, default: 'english' };
@@ -177,7 +177,7 @@ describeOnEachEngine('npm run tenant', (createDatabase) => {
       expect({ args, ...refused, stderr: '' }).toEqual({ args, status: 1, stdout: '', stderr: '' });
       expect(refused.stderr).toContain(message);
     }
-  }, 120_000);
+  });
 });
 
 if (process.env['TEST_DATABASE_URL'])
@@ -202,7 +202,7 @@ if (process.env['TEST_DATABASE_URL'])
         expect(stderr).toContain(message);
       }
       await database.drop();
-    }, 120_000);
+    });
 
     it('says how far it is with many memories', async () => {
       const database = await postgres();
@@ -221,7 +221,7 @@ if (process.env['TEST_DATABASE_URL'])
       expect(status).toBe(0);
       expect(stderr.replace(/^\{"event":"audit".*\n/m, '')).toBe('1000 of 1300 memories\n');
       await database.drop();
-    }, 120_000);
+    });
 
     it('refuses a schema that is behind, with the command that helps', async () => {
       const database = await postgres({ empty: true });

@@ -51,7 +51,7 @@ describe('the service with a collector', () => {
       EMBEDDING_DIMENSIONS: '64',
       LOG_LEVEL: 'info',
     });
-  }, 180_000);
+  });
   afterAll(async () => {
     await service.stop();
     await embeddings.close();
@@ -228,7 +228,7 @@ describe('a collector that is away', () => {
     }
     expect(await service.exit).toEqual({ code: 0, signal: null });
     expect(service.said).not.toContain('shutdown_timed_out');
-  }, 180_000);
+  });
 });
 
 /** The API takes one in a process. */

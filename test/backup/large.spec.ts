@@ -68,7 +68,7 @@ describe('a tenant of 20,000 rows', () => {
       }),
     );
     file = folder.file('acme.ndjson');
-  }, 180_000);
+  });
   // One that a failed test left behind.
   afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -99,7 +99,7 @@ describe('a tenant of 20,000 rows', () => {
       await importTenant(owner, reader, { progress: look });
     });
     expect(watch.largest - before).toBeLessThan(16 * MB);
-  }, 180_000);
+  });
 
   describe.each(process.env['TEST_DATABASE_URL'] ? ['embedded', 'postgres'] : ['embedded'])(
     '%s',
@@ -114,7 +114,7 @@ describe('a tenant of 20,000 rows', () => {
         expect(await rowsOf(home())).toBe(0);
         expect((await answerOf('import', home(), file)).rows).toBe(ROWS + 1);
         expect(await rowsOf(home())).toBe(ROWS + 1);
-      }, 180_000);
+      });
 
       it('takes an import back that is interrupted', async () => {
         await onOwner(home(), async (owner) => {
@@ -131,7 +131,7 @@ describe('a tenant of 20,000 rows', () => {
         expect(errors).toContain('Interrupted: nothing was written.');
         expect(await rowsOf(home())).toBe(0);
         expect(existsSync(`${home().settings.dataDir ?? ''}/triptych.lock`)).toBe(false);
-      }, 120_000);
+      });
     },
   );
 
@@ -143,7 +143,7 @@ describe('a tenant of 20,000 rows', () => {
     child.kill('SIGINT');
     expect(await exit).toEqual([130, null]);
     expect(readdirSync(folder.file('.')).filter((name) => name.startsWith('interrupted.ndjson'))).toEqual([]);
-  }, 120_000);
+  });
 
   it('is no success when nobody reads it to its end', async () => {
     const child = start('export', source, '--tenant', 'acme');
@@ -152,7 +152,7 @@ describe('a tenant of 20,000 rows', () => {
     child.stdout?.once('data', () => child.stdout?.destroy());
     expect(await once(child, 'close')).toEqual([1, null]);
     expect(errors).toContain('Standard output was closed before the export was whole.');
-  }, 120_000);
+  });
 
   it('says of an export to standard output that is interrupted that it is not whole', async () => {
     const child = start('export', source, '--tenant', 'acme');
@@ -164,7 +164,7 @@ describe('a tenant of 20,000 rows', () => {
     child.kill('SIGTERM');
     expect(await over).toEqual([143, null]);
     expect(errors).toContain('Interrupted: what was written is no whole export.');
-  }, 120_000);
+  });
 
   it('goes through standard streams', async () => {
     const child = start('export', source, '--tenant', 'acme');
@@ -181,7 +181,7 @@ describe('a tenant of 20,000 rows', () => {
     importing.stdin?.end(text);
     expect(await once(importing, 'close')).toEqual([0, null]);
     expect(JSON.parse(answer)).toMatchObject({ tenantId: 'acme', rows: ROWS + 1, file: '-', dryRun: true });
-  }, 180_000);
+  });
 });
 
 function onOwner<T>({ settings }: Home, work: Parameters<typeof withOwner<T>>[1]): Promise<T> {

@@ -47,7 +47,7 @@ const BACKUP_ROLE = `CREATE ROLE triptych_backup LOGIN BYPASSRLS; GRANT pg_read_
 
   beforeAll(async () => {
     clusters.push(...(await Promise.all([PostgresCluster.start(), PostgresCluster.start()])));
-  }, 180_000);
+  });
   afterAll(async () => {
     for (const service of services) await service.stop();
     for (const cluster of clusters) await cluster.stop();
@@ -93,7 +93,7 @@ const BACKUP_ROLE = `CREATE ROLE triptych_backup LOGIN BYPASSRLS; GRANT pg_read_
     expect((await restored.as('other').get(before[0] ?? '')).status).toBe(404);
     const stored = { agentId: 'a', content: 'Written after the restore.' };
     expect((await restored.as('acme').post('/v1/memories', stored)).status).toBe(201);
-  }, 240_000);
+  });
 
   it('refuses a role that policies bind, rather than leave rows out', async () => {
     const [{ url }] = clusters as [PostgresCluster];

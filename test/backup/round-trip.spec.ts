@@ -32,7 +32,7 @@ describe('export and import', () => {
     });
     file = folder.file('acme.ndjson');
     await answerOf('export', source, '--tenant', 'acme', '--out', file);
-  }, 180_000);
+  });
   afterAll(async () => {
     for (const home of homes) await home.drop();
     folder.remove();
@@ -80,7 +80,7 @@ describe('export and import', () => {
         expect(JSON.stringify(replies)).toContain('asked, told \\"yes\\"');
       });
     }
-  }, 240_000);
+  });
 
   it('leaves keys out when asked to', async () => {
     const out = folder.file('without-keys.ndjson');
@@ -108,7 +108,7 @@ describe('export and import', () => {
       expect(stderr).toMatch(message);
       expect(stderr).not.toContain('    at ');
     }
-  }, 120_000);
+  });
 
   it('does not understand another command line, and helps', async () => {
     for (const [command, ...args] of [

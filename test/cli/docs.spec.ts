@@ -54,7 +54,7 @@ describe(DOCUMENT, () => {
       const { status, stderr } = await triptych(environment, here);
       expect({ args, status, stderr }).toMatchObject({ args, status: 0 });
     }
-  }, 120_000);
+  });
 
   it('names every variable of the client', () => {
     for (const name of CLIENT_VARIABLE_NAMES) expect(textOf(DOCUMENT)).toContain(`| \`${name}\``);

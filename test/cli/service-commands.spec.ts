@@ -292,7 +292,7 @@ describeOnEachEngine('commands that ask a service', (createDatabase) => {
     const { status, stdout } = await as('unread', ['memory', 'list'], { isUnread: true });
     expect(status).toBe(0);
     expect(stdout.trim().split('\n').length).toBeLessThan(1_200);
-  }, 120_000);
+  });
 
   it('compiles a context, and says where its tokens went', async () => {
     await printed(['session', 'append', 'account', '--content', 'What do I owe you?']);
@@ -416,7 +416,7 @@ describe('serve', () => {
     expect((await fetch(`${url ?? ''}/health/live`)).status).toBe(200);
     child.kill('SIGTERM');
     expect(await exit).toEqual([0, null]);
-  }, 120_000);
+  });
 });
 
 describe('commands that ask what is no service', () => {

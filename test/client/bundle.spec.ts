@@ -27,7 +27,7 @@ describe('triptych-client in a bundle', () => {
     expect(routesIn(one)).toEqual(['/v1/context/budgets']);
     expect(all.length - one.length).toBeGreaterThan(2_000);
     expect(gzipSync(one).length).toBeLessThan(7_000);
-  }, 120_000);
+  });
 
   it('is no client where none is made', () => {
     const call = bundle(`export { getBudgets } from 'triptych-client';`);
@@ -36,5 +36,5 @@ describe('triptych-client in a bundle', () => {
     const error = bundle(`export { TriptychProblem } from 'triptych-client';`);
     expect(routesIn(error)).toEqual([]);
     expect(error.length).toBeLessThan(2_000);
-  }, 120_000);
+  });
 });

@@ -53,7 +53,7 @@ describe(`the client, or ${REMEDY}`, () => {
     const kept = filesOf(join(CLIENT, 'src/generated'));
     expect([...kept.keys()]).toEqual([...made.keys()]);
     for (const [path, text] of made) expect({ path, text: kept.get(path) }).toEqual({ path, text });
-  }, 120_000);
+  });
 
   it('has the version of the service, and needs nothing', () => {
     expect(clientJson.version).toBe(packageJson.version);

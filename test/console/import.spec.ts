@@ -161,7 +161,7 @@ describeInChromium('the import of the console', () => {
     await tab.button('Import 2 conversations (700 messages)').click();
     await tab.heading('Everything is imported').waitFor();
     expect(await threadsOf('torn')).toEqual({ 'torn-1': 450, 'torn-2': 250 });
-  }, 180_000);
+  });
 
   it('leaves a thread as it is when a newer export holds more of its conversation', async () => {
     const tab = await suite.open();
@@ -322,7 +322,7 @@ describeInChromium('the import of the console', () => {
     // Whoever signs out leaves nothing behind that could still read or send.
     await tab.signOut();
     await expectNone(() => tab.page.workers());
-  }, 300_000);
+  });
 
   it('shows hostile texts, titles and ids as text, and needs no mouse', async () => {
     const tab = await suite.open();

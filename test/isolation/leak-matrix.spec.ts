@@ -272,7 +272,7 @@ describeOnEachEngine('leak matrix', (createDatabase) => {
       }).toThrow('was shown');
     }
     process.stdout.write(`lists, searches, compiles · ${home.engine}: ${attempts} attempts, 0 leaks\n`);
-  }, 120_000);
+  });
 });
 
 /** Every route of the document, and where it takes the id of an object. */

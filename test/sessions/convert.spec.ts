@@ -347,6 +347,6 @@ describeOnEachEngine('npm run session -- convert', (createDatabase) => {
         );
         expect(ours * 5).toBeLessThan(before.get('stock bytes') as number);
       });
-    }, 180_000);
+    });
   });
 });

@@ -130,7 +130,7 @@ describeOnEachEngine('graph runs among appends', (createDatabase) => {
       questions.map(({ seq }) => seq - 1),
     );
     expect(questions).toHaveLength(turns);
-  }, 120_000);
+  });
 
   it('lose nothing without it: a run that lost a race says so', async () => {
     const failures = await writeFromEverywhere(runGraph);
@@ -138,5 +138,5 @@ describeOnEachEngine('graph runs among appends', (createDatabase) => {
     for (const failure of failures) expect(failure).toBeInstanceOf(SessionConflictError);
     const kinds = countKinds(check(history.appends, await readAll(), { versions: 'increasing' }));
     expect({ lost: kinds.lost, doubled: kinds.doubled, gap: kinds.gap }).toEqual({});
-  }, 120_000);
+  });
 });

@@ -105,7 +105,7 @@ describe('the history of many appenders · embedded', () => {
       rmSync(folder, { recursive: true });
     });
     await checkService('one process, embedded', [await start({ DATA_DIR: join(folder, 'data') })]);
-  }, 300_000);
+  });
 });
 
 if (process.env['TEST_DATABASE_URL'])
@@ -154,5 +154,5 @@ if (process.env['TEST_DATABASE_URL'])
       const environment = { DATABASE_URL: database.settings.url ?? '', MIGRATE_ON_START: 'true' };
       const processes = await Promise.all([start(environment), start(environment)]);
       await checkService('two processes, PostgreSQL', processes);
-    }, 300_000);
+    });
   });

@@ -1,12 +1,7 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { failsBeforeAnswering, sendJson, textOf, type HttpFault } from './http-faults.js';
+import { httpServer } from './http-server.js';
 
 /** What the server does wrong until it is healed. */
 export type ChatFault = HttpFault | 'no-choices' | 'no-text' | 'empty' | 'too-long' | 'unstorable';
@@ -51,7 +46,7 @@ export class ChatServer {
   private constructor(private readonly http: Server) {}
 
   static async start(): Promise<ChatServer> {
-    const http = createServer();
+    const http = httpServer();
     const server = new ChatServer(http);
     http.on('request', (request, response) => {
       server.#serve(request, response).catch((error: unknown) => {

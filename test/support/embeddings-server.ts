@@ -1,14 +1,9 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalEmbedder } from '../../src/embeddings/local-embedder.js';
 import { failsBeforeAnswering, sendJson, textOf, type HttpFault } from './http-faults.js';
+import { httpServer } from './http-server.js';
 
 /** What the server does wrong until it is healed. */
 export type EmbeddingsFault =
@@ -72,7 +67,7 @@ export class EmbeddingsServer {
   ) {}
 
   static async start({ dimensions }: { dimensions: number }): Promise<EmbeddingsServer> {
-    const http = createServer();
+    const http = httpServer();
     const server = new EmbeddingsServer(http, new LocalEmbedder(dimensions));
     http.on('request', (request, response) => {
       server.open += 1;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import {
-  createServer,
   request as ask,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -9,6 +8,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { failsBeforeAnswering, type HttpFault } from './http-faults.js';
+import { httpServer } from './http-server.js';
 
 /** `lost-answer`: the service does as it is told, and its answer never arrives. */
 export type FrontFault =
@@ -32,7 +32,7 @@ export class FaultyFront {
   ) {}
 
   static async start(target: string): Promise<FaultyFront> {
-    const server = createServer((request, response) => void front.#answer(request, response));
+    const server = httpServer((request, response) => void front.#answer(request, response));
     const front = new FaultyFront(server, target);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

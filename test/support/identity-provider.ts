@@ -1,7 +1,8 @@
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TriptychSettings } from '../../src/config/options.js';
+import { httpServer } from './http-server.js';
 
 type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>;
 
@@ -22,7 +23,7 @@ export class IdentityProvider {
     const keys = new Map<string, KeyPair>();
     for (const algorithm of algorithms)
       keys.set(algorithm, await generateKeyPair(algorithm, { extractable: true }));
-    const http = createServer();
+    const http = httpServer();
     const provider = new IdentityProvider(http, keys);
     http.on('request', (_request, response) => {
       provider.fetches += 1;

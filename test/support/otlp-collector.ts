@@ -1,7 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { textOf } from './http-faults.js';
+import { httpServer } from './http-server.js';
 
 /** A span as it arrived, its attributes as a plain object. */
 export interface CollectedSpan {
@@ -41,7 +42,7 @@ export class OtlpCollector {
   private constructor(private readonly http: Server) {}
 
   static async start(): Promise<OtlpCollector> {
-    const http = createServer();
+    const http = httpServer();
     const collector = new OtlpCollector(http);
     http.on('request', (request, response) => {
       void textOf(request).then(async (body) => {

@@ -1,13 +1,7 @@
-import {
-  Agent,
-  createServer,
-  request,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { Agent, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { httpServer } from './http-server.js';
 
 const LOOK_EVERY_MS = 100;
 
@@ -31,7 +25,7 @@ export class PlainProxy {
   #looking: Promise<void> = Promise.resolve();
 
   private constructor() {
-    this.#server = createServer((incoming, outgoing) => void this.#forward(incoming, outgoing));
+    this.#server = httpServer((incoming, outgoing) => void this.#forward(incoming, outgoing));
   }
 
   /** @param targets base URLs */

@@ -1,7 +1,8 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { messagesApiFaults } from './messages-api-rules.js';
+import { httpServer } from './http-server.js';
 
 /** The answers of `POST /v1/chat/completions` and `POST /v1/messages`, as the clients expect them. */
 const ANSWERS: Readonly<Record<string, object>> = {
@@ -32,7 +33,7 @@ export class RecordingModelServer {
   private constructor(private readonly http: Server) {}
 
   static async start(): Promise<RecordingModelServer> {
-    const http = createServer();
+    const http = httpServer();
     const server = new RecordingModelServer(http);
     http.on('request', (request, response) => {
       server.serve(request, response).catch((error: unknown) => {

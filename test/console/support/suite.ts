@@ -31,7 +31,7 @@ export function useConsole(
       consoleFolder,
     });
     browser = await launchChromium();
-  }, 180_000);
+  });
   afterEach(async () => {
     for (const tab of tabs.splice(0)) {
       await tab.close();
