@@ -19,8 +19,8 @@ import { PostgresCluster } from './support/postgres-cluster.js';
 import { TestService, type Answer } from './support/service.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 
-/** Small, so that a deadline is soon over: 0.5 s for a connection, 1 s and the margin of 2 s for a statement. */
-const LIMITS = { poolSize: 4, poolWaitMs: 500, statementTimeoutMs: 1_000, lockTimeoutMs: 500 };
+/** Small, so that a deadline is soon over: 1.5 s for a connection, 1 s and the margin of 2 s for a statement. */
+const LIMITS = { poolSize: 4, poolWaitMs: 1_500, statementTimeoutMs: 1_000, lockTimeoutMs: 500 };
 /** For whatever must come, on a slow machine too. */
 const PATIENCE_MS = 30_000;
 const TENANT = 'acme';
@@ -233,7 +233,12 @@ function fill(file: string): void {
   it('is behind a network that loses what is under way, whatever the deadline of a statement', async () => {
     const patient = await TestService.start({
       engine: 'postgres',
-      settings: { url: proxy.urlOf(cluster.url), poolSize: 2, poolWaitMs: 500, statementTimeoutMs: 600_000 },
+      settings: {
+        url: proxy.urlOf(cluster.url),
+        poolSize: 2,
+        poolWaitMs: 1_500,
+        statementTimeoutMs: 600_000,
+      },
       drop: () => Promise.resolve(),
     });
     const read = (): Promise<Answer> => patient.as(TENANT).get('/v1/sessions/t/messages');

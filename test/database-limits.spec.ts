@@ -12,9 +12,9 @@ import { TcpProxy } from './support/tcp-proxy.js';
 
 const LIMITS = {
   poolSize: 2,
-  poolWaitMs: 300,
-  statementTimeoutMs: 700,
-  lockTimeoutMs: 300,
+  poolWaitMs: 1_000,
+  statementTimeoutMs: 3_000,
+  lockTimeoutMs: 1_000,
   idleTransactionTimeoutMs: 1_500,
 };
 /** Linux's list of connections. */
@@ -23,8 +23,8 @@ const hasServer = process.env['TEST_DATABASE_URL'] !== undefined;
 const NAMES = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'];
 const SETTINGS = `SELECT ${NAMES.map((name) => `current_setting('${name}') AS ${name}`).join(', ')}`;
 const IN_FORCE = {
-  statement_timeout: '700ms',
-  lock_timeout: '300ms',
+  statement_timeout: '3s',
+  lock_timeout: '1s',
   idle_in_transaction_session_timeout: '1500ms',
 };
 const NONE = { statement_timeout: '0', lock_timeout: '0', idle_in_transaction_session_timeout: '0' };
@@ -89,7 +89,7 @@ const unavailable = (detail: string): unknown => ({
     it('are lifted for long work, and for that alone', async () => {
       const seen = await database.unitOfWork(
         async () => {
-          await database.query('SELECT pg_sleep(3.2)'); // longer than statement_timeout and its margin
+          await database.query('SELECT pg_sleep(5.5)'); // longer than statement_timeout and its margin
           return database.query(SETTINGS);
         },
         { isLong: true },
@@ -140,9 +140,9 @@ const unavailable = (detail: string): unknown => ({
       for (const problem of await Promise.all(waiters)) {
         const { status, code } = problem;
         expect({ status, code }).toEqual({ status: 503, code: 'database_busy' });
-        expect(problem.detail).toMatch(/All 2 connections .* in use for 300 ms.*DATABASE_POOL_SIZE/);
+        expect(problem.detail).toMatch(/All 2 connections .* in use for 1000 ms.*DATABASE_POOL_SIZE/);
       }
-      expect(problemOf(new DatabaseBusyError(2, 300))['retryAfter']).toBe(1);
+      expect(problemOf(new DatabaseBusyError(2, 1_000))['retryAfter']).toBe(1);
       // A health check takes none of them.
       await database.checkServing();
       release();
@@ -157,7 +157,7 @@ const unavailable = (detail: string): unknown => ({
     it('lose none to who gave up just before', async () => {
       // The holders end while the waiters give up.
       for (let round = 0; round < 5; round += 1) {
-        const holders = [1, 2].map(() => database.query('SELECT pg_sleep(0.3)'));
+        const holders = [1, 2].map(() => database.query('SELECT pg_sleep(1)'));
         const waiters = Array.from({ length: 10 }, () =>
           database.query('SELECT 1').catch((error: unknown) => problemOf(error).status),
         );

@@ -57,7 +57,7 @@ describe('a service whose database is not there', () => {
   it('tries again while the server is starting', async () => {
     const { server, url, greeted } = await startingServer();
     try {
-      await expect(open(url, 1_000)).rejects.toThrow(/starting up.*waited for 1 s/);
+      await expect(open(url, 3_000)).rejects.toThrow(/starting up.*waited for 3 s/);
       expect(greeted()).toBeGreaterThan(1);
     } finally {
       server.close();

@@ -14,6 +14,7 @@ const TRIPTYCH = pathToFileURL(resolve('dist/src/index.js')).href;
  */
 const HOST = `
   import 'reflect-metadata';
+  import { setTimeout as sleep } from 'node:timers/promises';
   import { NestFactory } from '@nestjs/core';
   import { Module } from '@nestjs/common';
   import pg from 'pg';
@@ -40,11 +41,15 @@ const HOST = `
   const during = await mine();
   await app.close();
   const after = await mine();
-  const left = await pool.query(
-    "SELECT count(*)::int AS connections FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL ($1)",
-    [[...(await pool.query('SELECT pg_backend_pid() AS pid')).rows, ...(await source.query('SELECT pg_backend_pid() AS pid'))].map(({ pid }) => pid)],
-  );
-  console.log(JSON.stringify({ during, after, left: left.rows[0].connections }));
+  const own = [...(await pool.query('SELECT pg_backend_pid() AS pid')).rows, ...(await source.query('SELECT pg_backend_pid() AS pid'))];
+  const connections = async () => (await pool.query(
+    "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL ($1)",
+    [own.map(({ pid }) => pid)],
+  )).rows[0].count;
+  // A server process ends a moment after it was told goodbye.
+  let left = await connections();
+  for (const end = Date.now() + 30_000; left > 0 && Date.now() < end; left = await connections()) await sleep(50);
+  console.log(JSON.stringify({ during, after, left }));
   await source.destroy();
   await pool.end();
 `;

@@ -19,12 +19,15 @@ const lock = (value: number): string => `SELECT value FROM public.numbers WHERE 
     let rival: pg.Client;
     beforeAll(async () => {
       home = await postgres();
-      const options = checkOptions({ database: { ...home.settings, poolSize: 1 } });
-      database = await Database.open({ options, entities: [], tenantOfCaller: () => 'acme' });
       rival = new pg.Client(home.settings.url);
       await rival.connect();
-      // In each deadlock the service is the one that finds it, after a second, and has to give way.
+      // In each deadlock the service is the one that finds it, and has to give way. It looks once, after so long.
+      await rival.query(
+        `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''3s''', current_database()); END $$`,
+      );
       await rival.query(`SET deadlock_timeout = '1h'`);
+      const options = checkOptions({ database: { ...home.settings, poolSize: 1 } });
+      database = await Database.open({ options, entities: [], tenantOfCaller: () => 'acme' });
       await rival.query(
         'CREATE TABLE public.numbers (value int PRIMARY KEY, changes int NOT NULL DEFAULT 0)',
       );
@@ -60,9 +63,12 @@ const lock = (value: number): string => `SELECT value FROM public.numbers WHERE 
       await rival.query('BEGIN');
       await rival.query(lock(2));
       let attempts = 0;
+      let crossed = Promise.resolve();
       const committed: number[] = [];
       const work = database.unitOfWork(async () => {
         const attempt = (attempts += 1);
+        // Not before the rival has what it waited for: it may take longer to wake up than the service to begin again.
+        if (attempt > 1) await crossed;
         database.afterCommit(() => committed.push(attempt));
         await database.query('UPDATE public.numbers SET changes = changes + 1 WHERE value = 1');
         // The ones that follow the first are told that their transaction is over, and nothing of why.
@@ -74,7 +80,8 @@ const lock = (value: number): string => `SELECT value FROM public.numbers WHERE 
         ]);
         return 'done';
       });
-      await cross();
+      crossed = cross();
+      await crossed;
       await rival.query('COMMIT');
       await expect(work).resolves.toBe('done');
       expect(attempts).toBe(2);
@@ -98,7 +105,7 @@ const lock = (value: number): string => `SELECT value FROM public.numbers WHERE 
     });
 
     it('is told as a moment’s trouble when it met others for as long as a lock is waited for', async () => {
-      const options = checkOptions({ database: { ...home.settings, poolSize: 1, lockTimeoutMs: 300 } });
+      const options = checkOptions({ database: { ...home.settings, poolSize: 1, lockTimeoutMs: 2_000 } });
       const impatient = await Database.open({ options, entities: [], tenantOfCaller: () => 'acme' });
       let attempts = 0;
       const work = impatient.unitOfWork(async () => {

@@ -320,19 +320,21 @@ describeOnEachEngine('what a borrower leaves on a connection', (createDatabase) 
       },
     );
 
+    /** Ends what sleeps, once it does. */
+    const killSleeper = (): Promise<unknown[]> =>
+      asSuperuser(
+        home,
+        database,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND query = 'SELECT pg_sleep(30)' AND state = 'active'`,
+      );
+
     it('lends nobody a connection whose backend has said goodbye, before its wire is cut', async () => {
       if (home.engine === 'embedded') return; // one process, no backend to kill
       const next = tenants.run('red', () =>
         database.query('SELECT pg_sleep(30)').catch(() => database.query('SELECT 1 AS one')),
       );
-      const kill = (): Promise<unknown[]> =>
-        asSuperuser(
-          home,
-          database,
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND query = 'SELECT pg_sleep(30)' AND state = 'active'`,
-        );
-      for (let attempt = 0; attempt < 400 && (await kill()).length === 0; attempt += 1) await sleep(5);
+      while ((await killSleeper()).length === 0) await sleep(5);
       expect(await next).toEqual([{ one: 1 }]);
     });
 
@@ -345,13 +347,7 @@ describeOnEachEngine('what a borrower leaves on a connection', (createDatabase) 
             : database.query('SELECT pg_sleep(30)'),
         );
         const failed = expect(held).rejects.toThrow();
-        await sleep(50);
-        await asSuperuser(
-          home,
-          database,
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()`,
-        );
+        while ((await killSleeper()).length === 0) await sleep(5);
         await failed;
         await expectNothingOfRed();
       }

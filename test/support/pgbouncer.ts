@@ -10,6 +10,8 @@ import pg from 'pg';
 const BINARY = '/usr/sbin/pgbouncer';
 /** Debian's server package makes this user; PgBouncer does not run as root. */
 const USER = 'postgres';
+const START_WITHIN_MS = 60_000;
+const ATTEMPTS = 3;
 
 /** A PgBouncer of this test's own, in transaction mode, in front of one PostgreSQL. */
 export class PgBouncer {
@@ -24,6 +26,16 @@ export class PgBouncer {
 
   /** @param poolSize connections to the server that all of its clients share, for each database */
   static async start(server: string, poolSize: number): Promise<PgBouncer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { bouncer, log } = await PgBouncer.#launch(server, poolSize);
+      if (await bouncer.#isThere(server)) return bouncer;
+      await bouncer.stop();
+      // Somebody else may have taken the port meanwhile.
+      if (attempt === ATTEMPTS) throw new Error(`PgBouncer did not start:\n${log()}`);
+    }
+  }
+
+  static async #launch(server: string, poolSize: number): Promise<{ bouncer: PgBouncer; log: () => string }> {
     const folder = mkdtempSync(join(tmpdir(), 'triptych-pgbouncer-'));
     chmodSync(folder, 0o755);
     const target = new URL(server);
@@ -50,21 +62,22 @@ export class PgBouncer {
     });
     let log = '';
     child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    const bouncer = new PgBouncer(child, folder, target, port);
-    for (let tries = 0; tries < 100; tries += 1) {
-      if (child.exitCode !== null) break;
-      const client = new pg.Client(bouncer.urlOf(server));
+    return { bouncer: new PgBouncer(child, folder, target, port), log: () => log };
+  }
+
+  async #isThere(server: string): Promise<boolean> {
+    for (const end = Date.now() + START_WITHIN_MS; Date.now() < end && this.process.exitCode === null;) {
+      const client = new pg.Client(this.urlOf(server));
       client.on('error', () => undefined);
       try {
         await client.connect();
         await client.end();
-        return bouncer;
+        return true;
       } catch {
         await sleep(50);
       }
     }
-    await bouncer.stop();
-    throw new Error(`PgBouncer did not start:\n${log}`);
+    return false;
   }
 
   /** The same database through the bouncer. */
