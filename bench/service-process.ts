@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 
 /** Longer than any migration of an empty database. */
-const START_WITHIN_MS = 60_000;
+const START_WITHIN_MS = 180_000;
 
 /** The built service, or another script that says where it listens, in a process of its own, on a port that the system gives. */
 export class ServiceProcess {

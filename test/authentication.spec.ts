@@ -29,11 +29,17 @@ function rawGet(url: string, path: string, headers: string[]): Promise<number | 
   });
 }
 
-/** Asks until the key is refused, and says how many seconds that took. */
-async function secondsUntilRefused(service: TestService, key: string): Promise<number> {
-  const start = performance.now();
-  while ((await service.send('GET', '/v1/memories', undefined, bearer(key))).status === 200) await sleep(50);
-  return (performance.now() - start) / 1_000;
+/** What was believed of a key until now is believed no more when the clock by which it is remembered is 5 s later. */
+async function expectForgotten(key: string, ...services: readonly TestService[]): Promise<void> {
+  const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 5_000);
+  try {
+    for (const service of services)
+      expect(await service.send('GET', '/v1/memories', undefined, bearer(key))).toMatchObject(
+        UNAUTHENTICATED,
+      );
+  } finally {
+    clock.mockRestore();
+  }
 }
 
 describeOnEachEngine('AUTH_MODE=api-key', (createDatabase) => {
@@ -135,9 +141,9 @@ describeOnEachEngine('AUTH_MODE=api-key', (createDatabase) => {
 
   it('ends a key when it expires, also while its check is still remembered', async () => {
     expect(await get((await issue('red', ['read'], 0)).key)).toMatchObject(UNAUTHENTICATED);
-    const brief = await issue('red', ['read'], 2);
+    const brief = await issue('red', ['read'], 5);
     expect((await get(brief.key)).status).toBe(200);
-    await sleep(2_050);
+    await sleep(5_050);
     expect(await get(brief.key)).toMatchObject(UNAUTHENTICATED);
   });
 
@@ -151,7 +157,7 @@ describeOnEachEngine('AUTH_MODE=api-key', (createDatabase) => {
     const last = await asOperator(service, database, (registry) =>
       registry.rotate(successor.keyId, { overlap: 0 }),
     );
-    expect(await secondsUntilRefused(service, successor.key)).toBeLessThan(5);
+    await expectForgotten(successor.key, service);
     expect((await get(last.key)).status).toBe(200);
     await expect(
       asOperator(service, database, (registry) => registry.rotate(successor.keyId, { overlap: 0 })),
@@ -181,14 +187,14 @@ describeOnEachEngine('AUTH_MODE=api-key', (createDatabase) => {
     expect(await rotate(unlimited.keyId, 600)).toMatchObject({ expiresAt: null });
     const revoked = await asOperator(service, database, (registry) => registry.revoke(unlimited.keyId));
     expect(revoked.revokedAt?.getTime()).toBeLessThan(Date.now() + 60_000);
-    expect(await secondsUntilRefused(service, unlimited.key)).toBeLessThan(5);
+    await expectForgotten(unlimited.key, service);
   });
 
   it('ends a rotated key with its overlap, also while its check is still remembered', async () => {
     const old = await issue('red', ['read'], 86_400);
-    await asOperator(service, database, (registry) => registry.rotate(old.keyId, { overlap: 2 }));
+    await asOperator(service, database, (registry) => registry.rotate(old.keyId, { overlap: 5 }));
     expect((await get(old.key)).status).toBe(200);
-    await sleep(2_050);
+    await sleep(5_050);
     expect(await get(old.key)).toMatchObject(UNAUTHENTICATED);
   });
 
@@ -241,7 +247,7 @@ describeOnEachEngine('AUTH_MODE=api-key', (createDatabase) => {
       }
       expect((await get(known.key)).status).toBe(200);
       await asOperator(service, database, (registry) => registry.revoke(known.keyId));
-      expect(await secondsUntilRefused(service, known.key)).toBeLessThan(5);
+      await expectForgotten(known.key, service);
     });
 
     it('bounds what ids without end cost, while keys that were proven go on working', async () => {
@@ -280,7 +286,7 @@ describeOnEachEngine('AUTH_MODE=api-key', (createDatabase) => {
     const { key, keyId } = await issue('red');
     expect((await get(key)).status).toBe(200);
     await asOperator(service, database, (registry) => registry.revoke(keyId));
-    expect(await secondsUntilRefused(service, key)).toBeLessThan(5);
+    await expectForgotten(key, service);
   });
 
   it('lets each scope do what it says, on every route that there is', async () => {
@@ -422,8 +428,7 @@ if (process.env['TEST_DATABASE_URL'])
       for (const service of services)
         expect((await service.send('GET', '/v1/memories', undefined, bearer(key))).status).toBe(200);
       await asOperator(one, database, (registry) => registry.revoke(keyId));
-      const seconds = await Promise.all([secondsUntilRefused(one, key), secondsUntilRefused(two, key)]);
-      expect(Math.max(...seconds)).toBeLessThan(5);
+      await expectForgotten(key, one, two);
       for (const service of services) await service.stop();
       await database.drop();
     });

@@ -1,6 +1,6 @@
 import type { RunnableConfig } from '@langchain/core/runnables';
 import { validate } from '@langchain/langgraph-checkpoint-validation';
-import { expect, jest } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { checkOptions } from '../src/config/load-options.js';
 import { Database } from '../src/database/database.js';
@@ -15,7 +15,6 @@ import { describeOnEachEngine, type TestDatabase } from './support/engines.js';
 
 // LangGraph's public conformance suite is written for Vitest; this is all it needs of it.
 Object.assign(expect, { soft: expect });
-jest.setTimeout(60_000);
 Logger.overrideLogger(false);
 
 describeOnEachEngine('checkpointer conformance', (createDatabase) => {
@@ -26,7 +25,7 @@ describeOnEachEngine('checkpointer conformance', (createDatabase) => {
 
   validate({
     checkpointerName: 'TenantCheckpointer',
-    beforeAllTimeout: 60_000,
+    beforeAllTimeout: 300_000,
     async beforeAll() {
       home = await createDatabase();
       const options = checkOptions({ database: home.settings });

@@ -3,7 +3,6 @@ import { validate } from 'dockerfile-utils';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import { promisify } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
 import { loadOptions } from '../src/config/load-options.js';
 import { PostgresCluster } from './support/postgres-cluster.js';
+import { freePort } from './support/free-port.js';
 
 const run = promisify(execFile);
 const ROOT = join(__dirname, '..');
@@ -260,13 +260,4 @@ describe('what the image holds', () => {
 
 function endOf({ exitCode, signalCode }: ChildProcess): number | string | null {
   return exitCode ?? signalCode;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

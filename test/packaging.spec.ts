@@ -138,7 +138,7 @@ describe('the packages', () => {
       const { typescript, '@types/node': types } = packageJson.devDependencies;
       const compiler = [`typescript@${typescript}`, `@types/node@${types}`];
       const quietly = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
-      await run('npm', ['install', ...quietly, ...tarballs, ...compiler], { cwd: host });
+      await run('npm', ['install', '--fetch-retries=5', ...quietly, ...tarballs, ...compiler], { cwd: host });
 
       // With the declarations of all packages checked, of which ours have no error.
       const common = '--target es2023 --lib es2024 --types node --strict --skipLibCheck false';

@@ -195,7 +195,7 @@ describeOnEachEngine('summaries', (createDatabase) => {
       const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
       await append(words(1, 20));
       server.fail(fault);
-      const folding = foldingOf(fault === 'hang' ? { timeoutMs: 300 } : {});
+      const folding = foldingOf(fault === 'hang' ? { timeoutMs: 2_000 } : {});
       await expect(fold(folding, 12)).resolves.toBeUndefined();
       const given = typeof fault === 'object' && 'status' in fault && fault.status === 401 ? 1 : 2;
       expect(server.requests).toHaveLength(given);

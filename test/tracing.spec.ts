@@ -202,11 +202,12 @@ describe('the service with a collector', () => {
 
 describe('a collector that is away', () => {
   it('costs a warning, and neither an answer nor the end of the service', async () => {
-    const hanging = createServer(() => undefined);
-    const listen = (at: number) => new Promise<void>((resolve) => hanging.listen(at, '127.0.0.1', resolve));
-    await listen(0);
+    let isAway = true;
+    const hanging = createServer((socket) => {
+      if (isAway) socket.resetAndDestroy();
+    });
+    await new Promise<void>((resolve) => hanging.listen(0, '127.0.0.1', resolve));
     const { port } = hanging.address() as AddressInfo;
-    await new Promise((resolve) => hanging.close(resolve));
     const service = await ServiceProcess.start({
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
       OTEL_BSP_SCHEDULE_DELAY: '50',
@@ -219,7 +220,7 @@ describe('a collector that is away', () => {
       while (!service.said.includes('traces_not_sent') && Date.now() < end) await sleep(50);
       expect(service.said.match(/traces_not_sent/g)).toHaveLength(1);
       // From now on it takes what is sent, and never answers.
-      await listen(port);
+      isAway = false;
       for (let sent = 0; sent < 3; sent += 1)
         expect((await service.send('acme', 'GET', '/v1/sessions')).status).toBe(200);
     } finally {

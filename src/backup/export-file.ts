@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { link, rename, rm } from 'node:fs/promises';
-import { Readable, type Writable } from 'node:stream';
+import { addAbortSignal, Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { BackupRefusedError, DamagedFileError } from './export-format.js';
@@ -42,9 +42,13 @@ export function requireFree(file: string): void {
   if (file !== STANDARD_STREAM && existsSync(file)) throw taken(file);
 }
 
-/** The bytes of an export, decompressed when its name ends with `.gz`. */
-export async function* readExport(file: string): AsyncGenerator<Buffer> {
+/**
+ * The bytes of an export, decompressed when its name ends with `.gz`.
+ * @param signal ends the wait for more, which on standard input may never come
+ */
+export async function* readExport(file: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
   const source: Readable = file === STANDARD_STREAM ? process.stdin : createReadStream(file);
+  if (signal) addAbortSignal(signal, source);
   try {
     if (!COMPRESSED.test(file)) {
       yield* source as AsyncIterable<Buffer>;

@@ -75,9 +75,11 @@ export function importFromFile(
   return interruptible(async (signal) => {
     // A stream cannot be read twice; what it brings is checked while it is written, and taken back if need be.
     const known =
-      file === STANDARD_STREAM ? undefined : await reading(request, (reader) => check(reader, signal));
+      file === STANDARD_STREAM
+        ? undefined
+        : await reading(request, signal, (reader) => check(reader, signal));
     return withOwner(options, (owner) =>
-      reading(request, async (reader) => {
+      reading(request, signal, async (reader) => {
         const imported = await importTenant(owner, reader, {
           ...{ dryRun, signal },
           progress: (done) => progress?.(done, known),
@@ -91,9 +93,10 @@ export function importFromFile(
 /** Opens the file, and closes it when `work` is over. */
 async function reading<T>(
   { file, tenantId }: ImportRequest,
+  signal: AbortSignal,
   work: (reader: ExportReader) => Promise<T>,
 ): Promise<T> {
-  const reader = await ExportReader.open(readExport(file));
+  const reader = await ExportReader.open(readExport(file, signal));
   try {
     if (tenantId !== undefined && tenantId !== reader.header.tenantId)
       throw new BackupRefusedError(

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
@@ -17,6 +17,7 @@ import { PgBouncer } from '../support/pgbouncer.js';
 import { PostgresCluster } from '../support/postgres-cluster.js';
 import { TestService } from '../support/service.js';
 import { triptych } from '../support/triptych.js';
+import { freePort } from '../support/free-port.js';
 
 interface Diagnosis {
   status: number;
@@ -40,15 +41,6 @@ function found(state: Finding['state'], detail: RegExp, remedy?: RegExp): unknow
     detail: expect.stringMatching(detail) as unknown,
     ...(remedy && { remedy: expect.stringMatching(remedy) as unknown }),
   });
-}
-
-/** One on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 describe('triptych doctor', () => {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';
 import { TestService } from '../support/service.js';
 import { triptych, type Given, type Outcome } from '../support/triptych.js';
+import { freePort } from '../support/free-port.js';
 
 describeOnEachEngine('commands that ask a service', (createDatabase) => {
   let database: TestDatabase;
@@ -445,12 +446,3 @@ describe('commands that ask what is no service', () => {
     expect(other.stderr).toMatch(/text\/html.*Check that http:.* is a Triptych service/);
   });
 });
-
-/** One on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}

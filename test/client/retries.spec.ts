@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   appendMessages,
   createTriptychClient,
@@ -136,7 +137,7 @@ describeOnEachEngine('triptych-client against a network that fails', (createData
   });
 
   it('waits for an answer no longer than it was told', async () => {
-    const client = clientOf('deadline', { attemptTimeoutMs: 500 });
+    const client = clientOf('deadline', { attemptTimeoutMs: 2_000 });
     front.become('hang', { dripMs: 20 });
     expect((await listSessions({ client })).data.sessions).toEqual([]);
     expect(front.requests).toHaveLength(3);
@@ -151,10 +152,12 @@ describeOnEachEngine('triptych-client against a network that fails', (createData
     const stop = new AbortController();
     front.become({ problem: problem(503), retryAfter: '50' });
     const waiting = listSessions({ client, signal: stop.signal });
-    setTimeout(() => {
-      stop.abort(new Error('enough'));
-    }, 200);
-    await expect(waiting).rejects.toThrow('enough');
+    const stopped = expect(waiting).rejects.toThrow('enough');
+    while (front.requests.length === 0) await sleep(5);
+    // It has the answer and waits, or is about to.
+    await sleep(200);
+    stop.abort(new Error('enough'));
+    await stopped;
     expect(front.requests).toHaveLength(1);
     await expect(listSessions({ client, signal: stop.signal })).rejects.toThrow('enough');
     expect(front.requests).toHaveLength(1);

@@ -132,6 +132,7 @@ describeInChromium('the compile view of the console', () => {
     await tab.page.getByRole('tab', { name: 'Prompt' }).click();
     await tab.button('Copy prompt').click();
     await tab.button('Selected: press Ctrl + C').waitFor();
+    await tab.expectFocusIn('The prompt as JSON');
     const selected = await tab.page.evaluate<string>(`getSelection().toString()`);
     expect(JSON.parse(selected)).toEqual((answer as { prompt?: unknown }).prompt);
   });

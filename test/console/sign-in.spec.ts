@@ -104,7 +104,7 @@ describeOnEachEngine('the sign-in of the console', (createDatabase) => {
       await tab.page.getByLabel('Agent').last().fill('guide');
       await tab.page.getByLabel('Text').fill('Typed while it was away.');
       // The files of the other views come once the first is there.
-      await tab.page.waitForLoadState('networkidle');
+      await tab.expectLoaded('SessionsView');
       await tab.context.setOffline(true);
       await tab.button('Store memory').click();
       await tab.page.getByRole('alert').getByText('The service does not answer').waitFor();

@@ -105,11 +105,7 @@ describeOnEachEngine('writers that come too late', (createDatabase) => {
 
   /** With `async` a node runs while the checkpoint of its question is still being written. */
   async function untilSaid(tenant: string, content: string): Promise<void> {
-    for (let attempt = 0; attempt < 400; attempt += 1) {
-      if ((await instances.within(tenant, read)).includes(content)) return;
-      await sleep(5);
-    }
-    throw new Error(`Nobody said ${content}.`);
+    while (!(await instances.within(tenant, read)).includes(content)) await sleep(5);
   }
 
   /** Nothing is left of the tenant but what was noted for the record. */

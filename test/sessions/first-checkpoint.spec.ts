@@ -26,22 +26,23 @@ const hasServer = process.env['TEST_DATABASE_URL'] !== undefined;
     const tenant = instances.newTenant();
     const database = instances.service().app.get(Database);
     const query = database.query.bind(database);
+    const hasCheckpoint = async (): Promise<boolean> => {
+      const [session] = await instances.within(
+        tenant,
+        (_, other) => other.query<{ headId: string | null }>(PEEK_SESSION, [tenant, THREAD]),
+        1,
+      );
+      return !!session?.headId;
+    };
+    const taskHasLooked = new Gate();
     let met = 0;
     jest.spyOn(database, 'query').mockImplementation(async (text, parameters) => {
+      if (text === HOLD_SESSION) await taskHasLooked.opened;
       const rows = await query(text, parameters);
       if (text !== KEEP_SESSION || rows.length > 0) return rows;
-      for (let attempt = 0; attempt < 100; attempt += 1) {
-        await sleep(5);
-        const [session] = await instances.within(
-          tenant,
-          (_, other) => other.query<{ headId: string | null }>(PEEK_SESSION, [tenant, THREAD]),
-          1,
-        );
-        if (session?.headId) {
-          met += 1;
-          break;
-        }
-      }
+      taskHasLooked.open();
+      while (!(await hasCheckpoint())) await sleep(5);
+      met += 1;
       return rows;
     });
     const ran = await instances.within(tenant, ({ checkpointer }) =>

@@ -1,6 +1,7 @@
 import { describe } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { TriptychSettings } from '../../src/config/options.js';
 import { IN_ORDER_OF_LANGUAGE } from './order-of-language.js';
@@ -27,11 +28,10 @@ export const embedded: CreateDatabase = ({ empty = false } = {}) => {
   });
 };
 
-let counter = 0;
-
 export const postgres: CreateDatabase = async ({ empty = false } = {}) => {
   const url = new URL(process.env['TEST_DATABASE_URL'] ?? '');
-  const name = `triptych_test_${process.pid}_${(counter += 1)}`;
+  // No later one has the name: who is left over from a test that failed finds its own, or nothing.
+  const name = `triptych_test_${randomBytes(8).toString('hex')}`;
   await onServer(
     `CREATE DATABASE ${name} TEMPLATE ${empty ? IN_ORDER_OF_LANGUAGE : (process.env['TRIPTYCH_TEST_TEMPLATE'] ?? '')}`,
   );

@@ -21,7 +21,8 @@ export class RecallTenant {
     let count = 0;
     beforeAll(async () => {
       home = await createDatabase();
-      tenant.service = await TestService.start(home);
+      // A search may embed hundreds of messages first, and none is to be without them on a slow machine.
+      tenant.service = await TestService.start(home, { recall: { timeoutMs: 120_000 } });
       tenant.memory = tenant.service.app.get(LongTermMemory);
     });
     afterAll(async () => {

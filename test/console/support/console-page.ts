@@ -1,5 +1,6 @@
 import axe from 'axe-core';
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 
 /** Whatever should happen does within this, on a slow machine too; in milliseconds. */
@@ -32,7 +33,12 @@ export class ConsolePage {
     url: string,
     options: BrowserContextOptions = {},
   ): Promise<ConsolePage> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      // Colours on their way are none that anybody chose.
+      reducedMotion: 'reduce',
+      ...options,
+    });
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const tab = new ConsolePage(page, context, url);
@@ -146,6 +152,16 @@ export class ConsolePage {
   /** A field with this label has the focus, sooner or later. */
   async expectFocusIn(label: string): Promise<void> {
     await this.page.getByLabel(label, { exact: true }).and(this.page.locator(':focus')).waitFor();
+  }
+
+  /** The script and the styles of a view are there, which come once the first view is. */
+  async expectLoaded(view: string): Promise<void> {
+    const loaded = `performance.getEntriesByType('resource').filter(({ name, responseEnd }) => name.includes('/${view}') && responseEnd > 0).length`;
+    const end = Date.now() + PATIENCE_MS;
+    while ((await this.page.evaluate<number>(loaded)) < 2) {
+      assert(Date.now() < end, `${view} is not loaded`);
+      await sleep(20);
+    }
   }
 
   /** No script of somebody else ran, the policy refused nothing, and the page threw no error. */
