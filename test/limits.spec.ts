@@ -10,6 +10,7 @@ import { SessionStore } from '../src/session/session-store.js';
 import { TenantContext } from '../src/tenancy/tenant-context.js';
 import { TenantLimits } from '../src/tenancy/tenant-limits.js';
 import { describeOnEachEngine, postgres, type TestDatabase } from './support/engines.js';
+import { longDay } from './support/long-day.js';
 import { asOperator } from './support/operator.js';
 import { TestService, type Answer } from './support/service.js';
 
@@ -84,6 +85,7 @@ describeOnEachEngine('the limits of a tenant', (createDatabase) => {
   it('hold for a day, over a restart, and count only what was admitted', async () => {
     const database = await lasting(createDatabase);
     const limits = { dailyQuota: 5 };
+    await longDay();
     const first = await TestService.start(database, { limits });
     const answers = await atOnce(4, () => first.as('acme').get('/v1/memories'));
     expect(countOf(answers, 200)).toBe(4);

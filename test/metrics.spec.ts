@@ -13,6 +13,7 @@ import { closedGate } from './support/gate.js';
 import { tableRows, textOf } from './support/markdown.js';
 import { readPromQL } from './support/promql.js';
 import { valueOf } from './support/prometheus.js';
+import { longDay } from './support/long-day.js';
 import { TestService } from './support/service.js';
 import { sendTraffic } from './support/telemetry-traffic.js';
 
@@ -191,6 +192,7 @@ describeOnEachEngine('metrics', (createDatabase) => {
   });
 
   it('tell of limits that were met', async () => {
+    await longDay();
     for (let sent = 0; sent < QUOTA; sent += 1) await service.as('noisy').get('/v1/context/budgets');
     const answers = await Promise.all([1, 2, 3].map(() => service.as('noisy').get('/v1/context/budgets')));
     expect(answers.map(({ status }) => status)).toEqual([429, 429, 429]);

@@ -12,6 +12,7 @@ import { TenantContext } from '../src/tenancy/tenant-context.js';
 import { TenantRegistry } from '../src/tenancy/tenant-registry.js';
 import { EmbeddingsServer } from './support/embeddings-server.js';
 import { postgres, type TestDatabase } from './support/engines.js';
+import { longDay } from './support/long-day.js';
 import { PlainProxy } from './support/plain-proxy.js';
 import { TestService } from './support/service.js';
 import { ServiceProcess } from './support/service-process.js';
@@ -260,6 +261,7 @@ async function sql<Row extends pg.QueryResultRow>(text: string, values: unknown[
     });
 
     it('a quota is that of the tenant, within what they admit between two exchanges', async () => {
+      await longDay();
       const { key } = await tenant('quotas', { dailyQuota: 12 });
       const statuses: number[] = [];
       // A count is exchanged every second, and the others read it after five at most.
