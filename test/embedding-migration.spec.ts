@@ -63,8 +63,7 @@ class Home {
 
   serve(model = OLD, dimensions = 256): Promise<TestService> {
     return TestService.start(this.database, {
-      embeddings: { provider: 'openai', baseUrl: this.provider.url, model, dimensions, timeoutMs: 60_000 },
-      recall: { timeoutMs: 120_000 },
+      embeddings: { provider: 'openai', baseUrl: this.provider.url, model, dimensions, timeoutMs: 5_000 },
     });
   }
 

@@ -46,9 +46,9 @@ const HOST = `
     "SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND pid <> ALL ($1)",
     [own.map(({ pid }) => pid)],
   )).rows[0].count;
-  // A server process ends a moment after it was told goodbye.
+  // A server process ends a moment after it was told goodbye; one of a pool that was forgotten, after 10 s.
   let left = await connections();
-  for (const end = Date.now() + 30_000; left > 0 && Date.now() < end; left = await connections()) await sleep(50);
+  for (const end = Date.now() + 5_000; left > 0 && Date.now() < end; left = await connections()) await sleep(50);
   console.log(JSON.stringify({ during, after, left }));
   await source.destroy();
   await pool.end();

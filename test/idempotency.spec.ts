@@ -68,11 +68,6 @@ const lasting = ({ status, headers, text }: Answer): unknown => ({
   headers: [...headers].filter(([name]) => !['date', 'x-request-id', 'idempotency-replayed'].includes(name)),
 });
 
-/** With time for 200 requests in line for a few connections, on a slow machine too. */
-function patient(home: TestDatabase): TestDatabase {
-  return { ...home, settings: { ...home.settings, poolWaitMs: 120_000 } };
-}
-
 describeOnEachEngine('Idempotency-Key', (createDatabase) => {
   let home: TestDatabase;
   let service: TestService;
@@ -81,7 +76,7 @@ describeOnEachEngine('Idempotency-Key', (createDatabase) => {
 
   beforeAll(async () => {
     home = await createDatabase();
-    service = await TestService.start(patient(home));
+    service = await TestService.start(home);
   });
   beforeEach(() => {
     tenant = `t-${randomUUID()}`;
@@ -541,7 +536,7 @@ describeOnEachEngine('Idempotency-Key', (createDatabase) => {
     describe('with two services on one database', () => {
       let second: TestService;
       beforeAll(async () => {
-        second = await TestService.start(patient(home));
+        second = await TestService.start(home);
       });
       afterAll(() => second.stop());
 

@@ -77,14 +77,8 @@ async function startTogether(database: TestDatabase, messages: string[]): Promis
   expect(await Promise.all(replicas.map(({ exit }) => exit))).toEqual(
     replicas.map(() => ({ code: 0, signal: null })),
   );
-  // At the level `error` they had nothing to say but where they listen, and that a machine with so much to do was late for a probe.
-  for (const { said } of replicas)
-    expect(
-      said
-        .trim()
-        .split('\n')
-        .filter((line) => !line.includes('"route":"/health/ready"')),
-    ).toHaveLength(1);
+  // At the level `error` they had nothing to say but where they listen.
+  for (const { said } of replicas) expect(said.trim().split('\n')).toHaveLength(1);
 }
 
 (process.env['TEST_DATABASE_URL'] ? describe : describe.skip)(
@@ -180,10 +174,7 @@ class NextVersion1795132899999 implements MigrationInterface {
     expect(await replica.as('tenant-1').get('/v1/sessions/1/messages')).toMatchObject({ status: 200 });
     isOver = true;
     await Promise.all(clients);
-    // A probe asks for an answer within 2 s, which a machine with so much to do may miss.
-    const isLate = ({ status, text }: Answer): boolean =>
-      status === 503 && text.includes('"reason":"') && text.includes('did not answer for 2000 ms');
-    expect(answers.filter((answer) => ![200, 201].includes(answer.status) && !isLate(answer))).toEqual([]);
+    expect(answers.filter(({ status }) => status !== 200 && status !== 201)).toEqual([]);
     await replica.stop();
     await service.stop();
   },

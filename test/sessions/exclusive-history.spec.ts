@@ -1,8 +1,8 @@
 import { AIMessage, HumanMessage } from '@langchain/core/messages';
 import { MessagesAnnotation, StateGraph } from '@langchain/langgraph';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { SessionBusyError, SessionConflictError } from '../../src/errors.js';
-import { SessionStore, type AppendedMessages } from '../../src/session/session-store.js';
+import { SessionConflictError } from '../../src/errors.js';
+import { SessionStore } from '../../src/session/session-store.js';
 import { TenantContext } from '../../src/tenancy/tenant-context.js';
 import { describeOnEachEngine, type TestDatabase } from '../support/engines.js';
 import { TestService } from '../support/service.js';
@@ -88,7 +88,7 @@ describeOnEachEngine('graph runs among appends', (createDatabase) => {
           within(async () => {
             const content = `append ${thread} ${instance} ${index}`;
             const noted = history.invoke(thread, [content]);
-            const { version, messages } = await appended(sessions, thread, content);
+            const { version, messages } = await sessions.appendMessages(thread, [{ role: 'user', content }]);
             noted.acknowledge({ version, seqs: messages.map(({ seq }) => seq) });
           }),
         ),
@@ -140,17 +140,3 @@ describeOnEachEngine('graph runs among appends', (createDatabase) => {
     expect({ lost: kinds.lost, doubled: kinds.doubled, gap: kinds.gap }).toEqual({});
   });
 });
-
-/** Whoever waited in vain for a thread has written nothing, and comes again. */
-async function appended(
-  sessions: SessionStore,
-  threadId: string,
-  content: string,
-): Promise<AppendedMessages> {
-  for (;;)
-    try {
-      return await sessions.appendMessages(threadId, [{ role: 'user', content }]);
-    } catch (error) {
-      if (!(error instanceof SessionBusyError)) throw error;
-    }
-}

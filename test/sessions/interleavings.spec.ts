@@ -123,8 +123,8 @@ describeOnEachEngine('append, clear and read', (createDatabase) => {
       return messages?.map(({ content }) => content);
     });
 
-  /** The tables, of all that the catalogue has in our schemas, in which a row names one of the tenants. */
-  const tablesWith = async (...tenants: string[]): Promise<string[]> => {
+  /** The tables, of all that the catalogue has in our schemas, in which a row names the tenant. */
+  const tablesWith = async (tenant: string): Promise<string[]> => {
     const { app } = services[0] as TestService;
     const query = (sql: string) => asSuperuser(home, app.get(Database), sql);
     const tables = await query(
@@ -135,8 +135,7 @@ describeOnEachEngine('append, clear and read', (createDatabase) => {
       tables
         .map(
           ({ name }) =>
-            `SELECT '${String(name)}' AS name FROM ${String(name)} r, unnest('{${tenants.join()}}'::text[]) AS tenant
-              WHERE strpos(r::text, tenant) > 0`,
+            `SELECT '${String(name)}' AS name FROM ${String(name)} r WHERE strpos(r::text, '${tenant}') > 0`,
         )
         .join(' UNION '),
     );
@@ -186,11 +185,9 @@ describeOnEachEngine('append, clear and read', (createDatabase) => {
 
   it('are linearizable when they run at once', async () => {
     let contended = 0;
-    const tenants: string[] = [];
     await fc.assert(
       fc.asyncProperty(concurrentPrograms, async ({ isBegun, clients }) => {
         const tenant = newTenant();
-        tenants.push(tenant);
         const observed: Observed[] = [];
         let clock = 0;
         let messages = 0;
@@ -214,10 +211,10 @@ describeOnEachEngine('append, clear and read', (createDatabase) => {
           throw new Error(`No order explains ${JSON.stringify(observed, null, 1)}`);
         if (!isSequence(observed)) contended += 1;
         await perform(0, tenant, clear);
+        expect((await tablesWith(tenant)).filter((name) => name !== 'shared.audit_log')).toEqual([]);
       }),
       { numRuns: 200, endOnFailure: true },
     );
-    expect(await tablesWith(...tenants)).toEqual(['shared.audit_log']);
     // They did meet. (The embedded engine has one connection, and carries out in the order of sending.)
     if (home.engine === 'postgres') expect(contended).toBeGreaterThan(0);
   });
