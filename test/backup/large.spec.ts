@@ -125,21 +125,25 @@ describe('a tenant of 20,000 rows', () => {
         expect(await rowsOf(home())).toBe(ROWS + 1);
       });
 
-      it('takes an import back that is interrupted', async () => {
-        await onOwner(home(), async (owner) => {
-          await owner.query(`SELECT set_config('app.tenant_id', 'acme', false)`);
-          await owner.query(`DELETE FROM shared.sessions WHERE tenant_id = 'acme'`);
-        });
-        const child = await importing(home());
-        let errors = '';
-        child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-        const exit = once(child, 'exit');
-        child.kill('SIGINT');
-        expect(await exit).toEqual([130, null]);
-        expect(errors).toContain('Interrupted: nothing was written.');
-        expect(await rowsOf(home())).toBe(0);
-        expect(existsSync(`${home().settings.dataDir ?? ''}/triptych.lock`)).toBe(false);
-      });
+      it.each(['of a file', 'of a stream that stalls'])(
+        'takes an import %s back that is interrupted',
+        async (of) => {
+          await onOwner(home(), async (owner) => {
+            await owner.query(`SELECT set_config('app.tenant_id', 'acme', false)`);
+            await owner.query(`DELETE FROM shared.sessions WHERE tenant_id = 'acme'`);
+          });
+          const child = of === 'of a file' ? start('import', home(), file) : await importing(home());
+          if (of === 'of a file') await said(child, HALFWAY);
+          let errors = '';
+          child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+          const exit = once(child, 'exit');
+          child.kill('SIGINT');
+          expect(await exit).toEqual([130, null]);
+          expect(errors).toContain('Interrupted: nothing was written.');
+          expect(await rowsOf(home())).toBe(0);
+          expect(existsSync(`${home().settings.dataDir ?? ''}/triptych.lock`)).toBe(false);
+        },
+      );
     },
   );
 
